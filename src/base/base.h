@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What everything stands on: statuses and errors, assertions, bits, checked arithmetic, byte
+ * streams. */
+#ifndef BASE_BASE_H
+#define BASE_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* -- Statuses and errors ---------------------------------------------------------------------- */
+
+/** Outcome of a call that the user or the host can make fail; the values are exit statuses. */
+enum status {
+    STATUS_OK = 0,
+    STATUS_USAGE =
+        64, /* options: unknown, contradictory, out of range; memory that cannot be had */
+    STATUS_BAD_INPUT = 65, /* file: missing, unreadable, truncated, wrong type or version */
+    STATUS_INTERNAL = 70,  /* our own defect */
+    STATUS_HOST_IO = 74    /* host input or output failed: closed console, full disk */
+};
+
+/** One line for the user: what, which file or option, and the remedy. Only cli/ prints it. */
+struct error {
+    enum status status;
+    char text[512];
+};
+
+/** Fills @p error (may be NULL) from a printf format and returns @p status, so that callers
+ * `return` it. */
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** Reports a defect of ours on standard error and ends the program with STATUS_INTERNAL. */
+_Noreturn void panic(const char *file, int line, const char *what);
+
+/** Always-on check of something that only a defect of ours can break. */
+#define ensure(condition) ((condition) ? (void)0 : panic(__FILE__, __LINE__, #condition))
+
+/* -- Hints and bits --------------------------------------------------------------------------- */
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/** For the few functions whose callers' constants decide their speed. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/** Number of elements of an array. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/** Bits @p high to @p low of @p value, moved down to bit 0. */
+static inline uint64_t bits_get(uint64_t value, unsigned high, unsigned low) {
+    return (value >> low) & (UINT64_MAX >> (63 - (high - low)));
+}
+
+/** @p value with its bit @p bit as the sign. bit in [0, 63]. */
+static inline int64_t sign_extend(uint64_t value, unsigned bit) {
+    return (int64_t)(value << (63 - bit)) >> (63 - bit);
+}
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static inline int64_t max_i64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/** a + b, or UINT64_MAX when that does not fit. */
+static inline uint64_t add_sat_u64(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+/** a + b, or the end of the range on the side it would pass. */
+static inline int64_t add_sat_i64(int64_t a, int64_t b) {
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum)) {
+        return sum;
+    }
+    return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* -- stream.c: a bounded walk over fields --------------------------------------------------------
+ */
+
+/** Receives bytes of a walk in order. */
+typedef void stream_fn(void *owner, const void *bytes, size_t size_bytes);
+
+/**
+ * Sink that state walks write to, little-endian and without padding. Owners of state have one
+ * function `x_state(x, stream)` that names each field once, in a fixed order.
+ */
+struct stream {
+    stream_fn *put;
+    void *owner;
+};
+
+void stream_u8(struct stream *stream, uint8_t value);
+void stream_u16(struct stream *stream, uint16_t value);
+void stream_u32(struct stream *stream, uint32_t value);
+void stream_u64(struct stream *stream, uint64_t value);
+void stream_bool(struct stream *stream, bool value);
+void stream_bytes(struct stream *stream, const void *bytes, size_t size_bytes);
+
+/* -- elf.c: segments and symbols of ELF files
+ * ------------------------------------------------------ */
+
+enum { ELF_SEGMENTS_MAX = 64 };
+
+/** Part of the file that belongs into memory (PT_LOAD, never empty). bytes lie in the caller's
+ * buffer. */
+struct elf_segment {
+    uint64_t vaddr, paddr;
+    uint64_t
+        memory_bytes; /* neither vaddr nor paddr plus this passes the end of the address space */
+    const uint8_t *bytes; /* the first file_bytes of it; the rest is zero */
+    uint64_t file_bytes;  /* [0, memory_bytes] */
+    bool executable;      /* holds code */
+};
+
+/** A 64-bit little-endian ELF file in memory. */
+struct elf {
+    void *libelf;
+    unsigned type, machine; /* e_type, e_machine: ET_ and EM_ of <elf.h> */
+    uint64_t entry;
+    unsigned segment_count;
+    struct elf_segment segments[ELF_SEGMENTS_MAX];
+};
+
+/** Does it begin like an ELF file of any kind? */
+bool elf_magic(const void *bytes, size_t size_bytes);
+
+/**
+ * Opens an ELF file that lies in memory, whatever it holds.
+ * @param bytes   Borrowed until elf_close(); aligned as from malloc.
+ * @param defect  On failure what is wrong and the remedy, to follow the file's name.
+ * @return        false when it is damaged or of another kind; then there is nothing to close.
+ */
+bool elf_open(struct elf *elf, const void *bytes, size_t size_bytes, const char **defect);
+void elf_close(struct elf *elf);
+
+/** Value of the defined symbol @p name. @return false when there is none. */
+bool elf_symbol(const struct elf *elf, const char *name, uint64_t *value);
+
+/** Physical address of a virtual one inside a segment, or one past its end. @return false when in
+ * none. */
+bool elf_physical(const struct elf *elf, uint64_t address, uint64_t *physical);
+
+#endif

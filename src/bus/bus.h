@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The physical side of a machine: RAM with page flags, device regions, interrupt lines. */
+#ifndef BUS_BUS_H
+#define BUS_BUS_H
+
+#include "base/base.h"
+
+/** Physical address. */
+typedef uint64_t paddr;
+
+enum { PAGE_SHIFT = 12, PAGE_BYTES = 1 << PAGE_SHIFT };
+
+/** Pages are counted in chunks too, so that looking for touched ones skips what nobody touched. */
+enum { CHUNK_SHIFT = 12, CHUNK_PAGES = 1 << CHUNK_SHIFT };
+
+/* -- line.c: interrupt lines ------------------------------------------------------------------- */
+
+/** Called with the new level; called again with the same level is harmless. */
+typedef void line_fn(void *owner, unsigned number, bool level);
+
+/** One end of a wire, held by whoever drives it. A zeroed line leads nowhere. */
+struct line {
+    line_fn *set;
+    void *owner;
+    unsigned number;
+};
+
+static inline void line_set(const struct line *line, bool level) {
+    if (line->set != NULL) {
+        line->set(line->owner, line->number, level);
+    }
+}
+
+/* -- ram.c: memory, taken lazily --------------------------------------------------------------- */
+
+/**
+ * Why a page may not be written behind our back. Invariant: while any flag is set on a page, no TLB
+ * of any vCPU holds write permission for it, so that every write is seen before and after.
+ */
+enum page_flag {
+    PAGE_CODE = 1,          /* decoded or translated instructions came from it */
+    PAGE_LEAF_TABLE = 2,    /* a TLB entry rests on a leaf entry in it */
+    PAGE_POINTER_TABLE = 4, /* a TLB entry was reached through a pointer in it */
+    PAGE_RESERVED = 8,      /* a reservation lies in it */
+    PAGE_WATCHED = 16       /* a watched word (tohost) lies in it */
+};
+
+/**
+ * Told of writes to flagged pages, once for the part that lies in each. before: the old contents
+ * still stand.
+ */
+typedef void ram_write_fn(void *owner, paddr address, uint64_t size_bytes);
+
+struct ram {
+    paddr base;
+    uint64_t size_bytes;
+    uint8_t *bytes;         /* mapped without reserve: untouched pages cost nothing */
+    uint8_t *page_flags;    /* enum page_flag, one byte a page, mapped lazily too */
+    uint8_t *page_touched;  /* 1 once a page may have been written: see ram_touch; mapped lazily */
+    uint8_t *chunk_touched; /* 1 once a page of the chunk was touched */
+    ram_write_fn *before_write; /* before a write that touches a flagged page; may be NULL */
+    ram_write_fn *after_write;  /* after it; may be NULL */
+    void *owner;
+};
+
+/**
+ * @param base        Multiple of PAGE_BYTES.
+ * @param size_bytes  Multiple of PAGE_BYTES, not 0; base + size_bytes is at most 2^64.
+ * @errors STATUS_USAGE when the host cannot give that much: then nothing is held.
+ */
+enum status ram_init(struct ram *ram, paddr base, uint64_t size_bytes, struct error *error);
+void ram_free(struct ram *ram);
+
+/** Does [address, address + size_bytes) lie in RAM as a whole? */
+static inline bool ram_holds(const struct ram *ram, paddr address, uint64_t size_bytes) {
+    uint64_t offset = address - ram->base;
+    return offset < ram->size_bytes && size_bytes <= ram->size_bytes - offset;
+}
+
+/** Host address of a physical one that RAM holds. */
+static inline uint8_t *ram_at(const struct ram *ram, paddr address) {
+    return ram->bytes + (address - ram->base);
+}
+
+static inline uint64_t ram_page(const struct ram *ram, paddr address) {
+    return (address - ram->base) >> PAGE_SHIFT;
+}
+
+/**
+ * Marks the page of an address as touched. Whoever writes into RAM does this first, or grants write
+ * permission (TLB fill) only after it; ram_write does it by itself.
+ */
+static inline void ram_touch(struct ram *ram, paddr address) {
+    uint64_t page = ram_page(ram, address);
+    ram->page_touched[page] = 1;
+    ram->chunk_touched[page >> CHUNK_SHIFT] = 1;
+}
+
+/**
+ * Writes as a device or loader does (DMA): honours page flags, marks pages touched.
+ * @return false, with nothing written, when the range is not all RAM.
+ */
+bool ram_write(struct ram *ram, paddr address, const void *bytes, uint64_t size_bytes);
+bool ram_read(const struct ram *ram, paddr address, void *bytes, uint64_t size_bytes);
+
+/** Pages that may hold something other than zeros. */
+uint64_t ram_touched_pages(const struct ram *ram);
+
+/**
+ * Walks base, size, number and contents of every page that is not all zeros, in order, and
+ * UINT64_MAX as the end. Cost in proportion to what was touched.
+ */
+void ram_state(const struct ram *ram, struct stream *stream);
+
+/* -- bus.c: device regions --------------------------------------------------------------------- */
+
+/**
+ * What a device offers the bus. It never learns where it is mapped: offsets only.
+ * Widths outside the region's rule never reach it; offset is aligned to size.
+ */
+struct device_ops {
+    const char *name;
+    uint64_t (*read)(void *device, uint64_t offset, unsigned size_bytes);
+    void (*write)(void *device, uint64_t offset, uint64_t value, unsigned size_bytes);
+    void (*reset)(void *device);
+    void (*state)(const void *device, struct stream *stream);
+    void (*free)(void *device);
+};
+
+/** A device as it is plugged into a bus. */
+struct region {
+    paddr base;
+    uint64_t size_bytes;
+    unsigned width_min; /* [bytes] 1, 2, 4, 8: other widths give an access fault */
+    unsigned width_max;
+    const struct device_ops *ops;
+    void *device;    /* owned by the bus once mapped: bus_free frees it through ops */
+    bool executable; /* harts may fetch from it: reads of 2 bytes exist and change nothing */
+};
+
+enum { BUS_REGIONS_MAX = 64 };
+
+/**
+ * Told when an access enters and leaves a device, for measuring where host time goes. May be NULL.
+ */
+typedef void bus_span_fn(void *owner, bool enters);
+
+struct bus {
+    struct ram ram;
+    struct region regions[BUS_REGIONS_MAX]; /* sorted by base */
+    unsigned region_count;
+    bus_span_fn *span;
+    void *span_owner;
+};
+
+enum status bus_init(struct bus *bus, paddr ram_base, uint64_t ram_bytes, struct error *error);
+void bus_free(struct bus *bus);
+
+/**
+ * Maps a device. Its base is a multiple of width_max, all its ops are there.
+ * @return false when it overlaps RAM or another region or there is no room: then nothing is owned.
+ */
+bool bus_map(struct bus *bus, const struct region *region);
+
+/** The region that holds an address, or NULL. */
+const struct region *bus_region(const struct bus *bus, paddr address);
+
+/**
+ * Device access. @param size_bytes  1, 2, 4 or 8.
+ * @return false for an access fault: nobody there, misaligned, or width not offered.
+ */
+bool bus_read(struct bus *bus, paddr address, unsigned size_bytes, uint64_t *value);
+bool bus_write(struct bus *bus, paddr address, unsigned size_bytes, uint64_t value);
+
+/** Resets every device, in address order. */
+void bus_reset(struct bus *bus);
+/** Walks RAM and then every device, in address order. */
+void bus_state(const struct bus *bus, struct stream *stream);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* RAM that costs the host only what the guest touched, and that tells of writes to flagged
+ * pages. */
+#include "bus/bus.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static uint64_t page_count(const struct ram *ram) {
+    return ram->size_bytes >> PAGE_SHIFT;
+}
+
+static uint64_t chunk_count(const struct ram *ram) {
+    return (page_count(ram) + CHUNK_PAGES - 1) >> CHUNK_SHIFT;
+}
+
+/* Huge pages would make one touched byte cost 2 MiB; a host without them refuses the advice,
+ * which is fine. */
+static uint8_t *map_lazily(uint64_t size_bytes) {
+    void *bytes = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED) {
+        return NULL;
+    }
+    madvise(bytes, size_bytes, MADV_NOHUGEPAGE);
+    return bytes;
+}
+
+static void unmap(uint8_t *bytes, uint64_t size_bytes) {
+    if (bytes != NULL) {
+        munmap(bytes, size_bytes);
+    }
+}
+
+enum status ram_init(struct ram *ram, paddr base, uint64_t size_bytes, struct error *error) {
+    ensure(base % PAGE_BYTES == 0 && size_bytes % PAGE_BYTES == 0 && size_bytes > 0);
+    ensure(size_bytes - 1 <= UINT64_MAX - base);
+    *ram = (struct ram){.base = base, .size_bytes = size_bytes};
+    ram->bytes = map_lazily(size_bytes);
+    ram->page_flags = map_lazily(page_count(ram));
+    ram->page_touched = map_lazily(page_count(ram));
+    ram->chunk_touched = map_lazily(chunk_count(ram));
+    if (ram->bytes == NULL || ram->page_flags == NULL || ram->page_touched == NULL ||
+        ram->chunk_touched == NULL) {
+        int cause = errno;
+        ram_free(ram);
+        return error_set(error, STATUS_USAGE,
+                         "memory: the host cannot map %llu MiB (%s); ask for less with --memory",
+                         (unsigned long long)(size_bytes >> 20), strerror(cause));
+    }
+    return STATUS_OK;
+}
+
+void ram_free(struct ram *ram) {
+    unmap(ram->bytes, ram->size_bytes);
+    unmap(ram->page_flags, page_count(ram));
+    unmap(ram->page_touched, page_count(ram));
+    unmap(ram->chunk_touched, chunk_count(ram));
+    *ram = (struct ram){.base = ram->base};
+}
+
+/* Requires: the range lies in one page. */
+static void page_write(struct ram *ram, paddr address, const uint8_t *bytes, uint64_t size_bytes) {
+    bool flagged = ram->page_flags[ram_page(ram, address)] != 0;
+    if (flagged && ram->before_write != NULL) {
+        ram->before_write(ram->owner, address, size_bytes);
+    }
+    ram_touch(ram, address);
+    memcpy(ram_at(ram, address), bytes, size_bytes);
+    if (flagged && ram->after_write != NULL) {
+        ram->after_write(ram->owner, address, size_bytes);
+    }
+}
+
+bool ram_write(struct ram *ram, paddr address, const void *bytes, uint64_t size_bytes) {
+    if (!ram_holds(ram, address, size_bytes)) {
+        return false;
+    }
+    const uint8_t *from = bytes;
+    while (size_bytes > 0) {
+        uint64_t part_bytes = min_u64(size_bytes, PAGE_BYTES - address % PAGE_BYTES);
+        page_write(ram, address, from, part_bytes);
+        address += part_bytes;
+        from += part_bytes;
+        size_bytes -= part_bytes;
+    }
+    return true;
+}
+
+bool ram_read(const struct ram *ram, paddr address, void *bytes, uint64_t size_bytes) {
+    if (!ram_holds(ram, address, size_bytes)) {
+        return false;
+    }
+    if (size_bytes > 0) {
+        memcpy(bytes, ram_at(ram, address), size_bytes);
+    }
+    return true;
+}
+
+/* First touched page at or after one, or the page count. Looks into touched chunks only. */
+static uint64_t page_touched_from(const struct ram *ram, uint64_t page) {
+    uint64_t count = page_count(ram);
+    while (page < count) {
+        uint64_t chunk = page >> CHUNK_SHIFT;
+        uint64_t end = min_u64((chunk + 1) << CHUNK_SHIFT, count);
+        if (ram->chunk_touched[chunk] != 0) {
+            const uint8_t *hit = memchr(ram->page_touched + page, 1, end - page);
+            if (hit != NULL) {
+                return (uint64_t)(hit - ram->page_touched);
+            }
+        }
+        page = end;
+    }
+    return count;
+}
+
+uint64_t ram_touched_pages(const struct ram *ram) {
+    uint64_t count = page_count(ram);
+    uint64_t touched = 0;
+    for (uint64_t page = page_touched_from(ram, 0); page < count;
+         page = page_touched_from(ram, page + 1)) {
+        touched++;
+    }
+    return touched;
+}
+
+static bool page_is_zero(const uint8_t *bytes) {
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0;
+}
+
+void ram_state(const struct ram *ram, struct stream *stream) {
+    uint64_t count = page_count(ram);
+    stream_u64(stream, ram->base);
+    stream_u64(stream, ram->size_bytes);
+    for (uint64_t page = page_touched_from(ram, 0); page < count;
+         page = page_touched_from(ram, page + 1)) {
+        const uint8_t *bytes = ram->bytes + (page << PAGE_SHIFT);
+        if (!page_is_zero(bytes)) {
+            stream_u64(stream, page);
+            stream_bytes(stream, bytes, PAGE_BYTES);
+        }
+    }
+    stream_u64(stream, UINT64_MAX);
+}

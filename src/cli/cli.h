@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command line: subcommands, options, reports. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "machine/machine.h"
+
+/* -- main.c: subcommands ----------------------------------------------------------------------- */
+
+/** Prints "sandglass: " and the line on standard error. @return error->status, for `return`. */
+int cli_fail(const struct error *error);
+
+/* -- run_command.c, disasm_command.c: argv[0] is the subcommand -------------------------------- */
+
+int run_command(int argc, char **argv);
+int disasm_command(int argc, char **argv);
+
+/* -- options.c: options of `run` --------------------------------------------------------------- */
+
+/** What `run` is asked to do. */
+struct run_options {
+    struct machine_options machine;
+    const char *console; /* value of --console */
+    const char *stats;   /* where to, or NULL */
+    bool state_hash;
+    bool help;
+    char *hash_path; /* --hash-at: where to, or NULL */
+
+    /* Values whose meaning hangs on other options; NULL when not given. */
+    const char *icount;
+    const char *harts; /* --hart, joined by commas */
+
+    /* What machine points to. */
+    struct rate rates[HARTS_MAX];
+    uint64_t *hash_at;
+    char *harts_joined;
+};
+
+/**
+ * Parses and checks all options of `run`.
+ * @param options  To be given to run_options_free() whatever comes back.
+ * @errors STATUS_USAGE, one line.
+ */
+enum status run_options_parse(int argc, char **argv, struct run_options *options,
+                              struct error *error);
+void run_options_free(struct run_options *options);
+
+/** Prints what `run` accepts to standard output. */
+void run_options_help(void);
+
+/* -- icount.c: rates (law 2) ------------------------------------------------------------------- */
+
+/** Applies --icount and --hart to rates and idle_sleeps. Requires: hart_count is set. */
+enum status icount_apply(struct run_options *options, struct error *error);
+
+/* -- values.c: numbers, sizes, dates, lists ---------------------------------------------------- */
+
+/** Decimal, all of @p text, no sign. @return false when it is anything else. */
+bool value_u64(const char *text, uint64_t *value);
+
+/**
+ * Cuts the next word off a list: up to a comma or the end.
+ * @return false at the end of the list; also when the word does not fit or nothing follows a comma:
+ *         then *list stays where it is.
+ */
+bool value_word(const char **list, char *word, size_t size);
+
+/** The rest of @p word behind "key=", or NULL when it does not begin so. */
+const char *value_of(const char *word, const char *key);
+
+/** Size with suffix K, M, G, T; plain numbers are MiB, as QEMU's -m has it. */
+bool value_bytes(const char *text, uint64_t *bytes);
+
+/** "2026-01-01", "2026-01-01T12:34:56" (UTC) or seconds since 1970. */
+bool value_date(const char *text, uint64_t *ns);
+
+/** The name nearest to @p text, or NULL when none is near. @param names  Ends with NULL. */
+const char *value_near(const char *text, const char *const *names);
+
+/* -- report.c: what is said at the end, stats -------------------------------------------------- */
+
+/** How a run went. */
+struct report {
+    const struct run_options *options;
+    const struct machine *machine; /* NULL when it could not be built */
+    const struct machine_exit *exit;
+    const char *state_hash; /* hex, or NULL */
+};
+
+/** Writes --stats. */
+enum status stats_write(const struct report *report, struct error *error);
+
+/* -- output.c: files that are written as a whole or not at all --------------------------------- */
+
+/** Can a file be made at @p path? Asked before a long run. @param option  Names it in the error. */
+enum status output_check(const char *option, const char *path, struct error *error);
+
+/** Writes a file by rename. @errors STATUS_HOST_IO; nothing is left behind then. */
+enum status output_write(const char *option, const char *path, const char *text,
+                         struct error *error);
+
+/* -- progress.c: a live line ------------------------------------------------------------------- */
+
+struct progress {
+    bool wanted; /* somebody looks at standard error, and the guest's console is elsewhere */
+    bool shown;
+};
+
+void progress_init(struct progress *progress);
+/** After one second of running: shows or renews the line. */
+void progress_show(struct progress *progress, const struct machine *machine);
+/** Takes the line away. */
+void progress_clear(struct progress *progress);
+
+#endif

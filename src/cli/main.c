@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sandglass: subcommands. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char VERSION[] = "sandglass 0.1";
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* NULL: not built yet */
+    const char *text;
+};
+
+static const struct command commands[] = {
+    {"run", run_command, "run a machine"},
+    {"disasm", disasm_command, "disassemble an ELF file or words"},
+    {"record", NULL, "run and write down what comes from outside"},
+    {"replay", NULL, "run again from such a log"},
+    {"snapshot", NULL, "save a machine"},
+    {"restore", NULL, "go on from a snapshot"},
+    {"debug", NULL, "serve a debugger"},
+    {"verify", NULL, "compare runs"},
+    {"clocks", NULL, "show clocks of a run"},
+    {"profile", NULL, "count exactly where steps go"},
+    {"report", NULL, "make a report of a profile"},
+    {"cluster", NULL, "run several machines in one time"},
+    {"qemu", NULL, "run QEMU on this time"},
+    {"symbols", NULL, "list symbols of an ELF file"},
+};
+
+int cli_fail(const struct error *error) {
+    fprintf(stderr, "sandglass: %s\n", error->text);
+    return (int)error->status;
+}
+
+static void help(void) {
+    puts("usage: sandglass COMMAND [OPTION]...\n\n"
+         "A 64-bit RISC-V machine whose only clock is the instructions it executes.\n");
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (commands[i].run != NULL) {
+            printf("  %-8s %s\n", commands[i].name, commands[i].text);
+        }
+    }
+    puts("\nsandglass COMMAND --help tells more; so does the manual page sandglass(1).");
+}
+
+static int unknown_command(const char *name) {
+    struct error error;
+    const char *names[COUNT(commands) + 1] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (commands[i].run != NULL) {
+            names[count++] = commands[i].name;
+        }
+    }
+    const char *near = value_near(name, names);
+    if (name[0] == '-') {
+        error_set(&error, STATUS_USAGE,
+                  "a command comes first: try sandglass run %.100s ..., or sandglass --help", name);
+    } else if (near != NULL) {
+        error_set(&error, STATUS_USAGE, "unknown command '%.100s'; did you mean %s?", name, near);
+    } else {
+        error_set(&error, STATUS_USAGE, "unknown command '%.100s'; see sandglass --help", name);
+    }
+    return cli_fail(&error);
+}
+
+static bool asks_for(const char *argument, const char *name) {
+    size_t dashes = strspn(argument, "-");
+    return (dashes == 1 || dashes == 2) && strcmp(argument + dashes, name) == 0;
+}
+
+int main(int argc, char **argv) {
+    struct error error;
+    if (argc < 2) {
+        error_set(&error, STATUS_USAGE, "a command is missing; see sandglass --help");
+        return cli_fail(&error);
+    }
+    if (asks_for(argv[1], "help") || strcmp(argv[1], "help") == 0) {
+        help();
+        return 0;
+    }
+    if (asks_for(argv[1], "version")) {
+        puts(VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            if (commands[i].run != NULL) {
+                return commands[i].run(argc - 1, argv + 1);
+            }
+            error_set(&error, STATUS_USAGE, "%s: not built yet; see sandglass --help for what is",
+                      argv[1]);
+            return cli_fail(&error);
+        }
+    }
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Options of `run`: one table that the parser, the help text and the near-name search share.
+ *
+ * getopt_long_only() takes one dash or two, as QEMU does, and also any abbreviation, which QEMU
+ * does not: those are refused here, so that a new option never changes an old command line. */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MEMORY_DEFAULT_MIB = 1024, HASHES_MAX = 100000, WORD_CHARS = 64 };
+
+/** 2026-01-01T00:00:00Z: any fixed date will do, and a recent one pleases certificate checks. */
+static const uint64_t RTC_DEFAULT_NS = UINT64_C(1767225600) * 1000000000;
+
+struct row;
+typedef enum status row_fn(struct run_options *options, const struct row *row, const char *value,
+                           struct error *error);
+
+struct row {
+    const char *name;
+    const char *argument; /* as in the help text; NULL: none */
+    row_fn *parse;
+    size_t offset;    /* for take_text: of the field in struct run_options */
+    const char *help; /* NULL: an alias, or for tests only */
+};
+
+/* -- Errors that many options share ------------------------------------------------------------ */
+
+static enum status bad_value(const struct row *row, const char *value, const char *accepted,
+                             struct error *error) {
+    return error_set(error, STATUS_USAGE, "--%s %s: use %s", row->name, value, accepted);
+}
+
+static enum status not_built(const struct row *row, const char *value, const char *instead,
+                             struct error *error) {
+    return error_set(error, STATUS_USAGE, "--%s%s%s: not built yet; %s", row->name,
+                     value[0] == '\0' ? "" : " ", value, instead);
+}
+
+/* -- One function a kind of value -------------------------------------------------------------- */
+
+static enum status take_text(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    (void)error;
+    memcpy((char *)options + row->offset, &value, sizeof value);
+    return STATUS_OK;
+}
+
+static enum status take_flag(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    bool on = true;
+    (void)value;
+    (void)error;
+    memcpy((char *)options + row->offset, &on, sizeof on);
+    return STATUS_OK;
+}
+
+static enum status take_nothing(struct run_options *options, const struct row *row,
+                                const char *value, struct error *error) {
+    (void)options;
+    (void)row;
+    (void)value;
+    (void)error;
+    return STATUS_OK;
+}
+
+static enum status take_memory(struct run_options *options, const struct row *row,
+                               const char *value, struct error *error) {
+    const char *size = value_of(value, "size");
+    uint64_t bytes;
+    if (!value_bytes(size == NULL ? value : size, &bytes)) {
+        return bad_value(row, value, "a size as in 512M or 4G (a plain number is MiB)", error);
+    }
+    if (bytes < MEMORY_MIN_BYTES || bytes > MEMORY_MAX_BYTES || bytes % PAGE_BYTES != 0) {
+        return bad_value(row, value, "16M to 64G, a multiple of 4K", error);
+    }
+    options->machine.memory_bytes = bytes;
+    return STATUS_OK;
+}
+
+static enum status take_harts(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    const char *cpus = value_of(value, "cpus");
+    uint64_t count;
+    if (!value_u64(cpus == NULL ? value : cpus, &count) || count < 1 || count > HARTS_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s %s: use 1 to %d harts", row->name, value,
+                         HARTS_MAX);
+    }
+    options->machine.hart_count = (unsigned)count;
+    return STATUS_OK;
+}
+
+static enum status take_cpu(struct run_options *options, const struct row *row, const char *value,
+                            struct error *error) {
+    (void)row;
+    return ext_parse(value, &options->machine.ext, error);
+}
+
+static enum status take_board(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    (void)options;
+    return strcmp(value, "virt") == 0
+               ? STATUS_OK
+               : bad_value(row, value, "virt, the one board there is", error);
+}
+
+static enum status take_drive(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    (void)options;
+    (void)value;
+    return not_built(row, "", "put what the guest needs into --initrd", error);
+}
+
+static enum status take_net(struct run_options *options, const struct row *row, const char *value,
+                            struct error *error) {
+    (void)options;
+    if (strcmp(value, "none") == 0) {
+        return STATUS_OK;
+    }
+    if (strncmp(value, "user", 4) == 0) {
+        return not_built(row, value, "use --net none", error);
+    }
+    return bad_value(row, value, "none", error);
+}
+
+static enum status take_time(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    if (strcmp(value, "token") == 0 || strcmp(value, "free") == 0) {
+        return not_built(row, value, "use --time lockstep", error);
+    }
+    if (strcmp(value, "lockstep") != 0 && strcmp(value, "lockstep,monotonic=off") != 0 &&
+        strcmp(value, "lockstep,monotonic=on") != 0) {
+        return bad_value(row, value, "lockstep or lockstep,monotonic=on", error);
+    }
+    options->machine.monotonic = strcmp(value, "lockstep,monotonic=on") == 0;
+    return STATUS_OK;
+}
+
+static enum status take_quantum(struct run_options *options, const struct row *row,
+                                const char *value, struct error *error) {
+    uint64_t ns;
+    if (!value_u64(value, &ns) || ns < QUANTUM_MIN_NS || ns > QUANTUM_MAX_NS) {
+        return error_set(error, STATUS_USAGE, "--%s %s: use %d to %d ns", row->name, value,
+                         QUANTUM_MIN_NS, QUANTUM_MAX_NS);
+    }
+    options->machine.quantum_ns = (vtime)ns;
+    return STATUS_OK;
+}
+
+static enum status take_engine(struct run_options *options, const struct row *row,
+                               const char *value, struct error *error) {
+    (void)options;
+    if (strcmp(value, "jit") == 0 || strcmp(value, "check") == 0) {
+        return not_built(row, value, "use --engine auto", error);
+    }
+    if (strcmp(value, "auto") != 0 && strcmp(value, "interp") != 0) {
+        return bad_value(row, value, "auto or interp", error);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_stop(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    struct machine_options *machine = &options->machine;
+    char hart_text[WORD_CHARS];
+    const char *colon = strchr(value, ':');
+    uint64_t hart = 0;
+    int length = colon == NULL ? 0 : (int)(colon - value);
+    snprintf(hart_text, sizeof hart_text, "%.*s", length, value);
+    if (!value_u64(colon == NULL ? value : colon + 1, &machine->stop_steps) ||
+        (colon != NULL && (!value_u64(hart_text, &hart) || hart >= HARTS_MAX))) {
+        return bad_value(row, value, "STEPS of all harts, or HART:STEPS of one", error);
+    }
+    if (machine->stop_kind == STOP_AT_VTIME) {
+        return error_set(error, STATUS_USAGE,
+                         "--stop-at and --stop-at-vtime: give only one of them");
+    }
+    machine->stop_kind = colon == NULL ? STOP_AT_STEPS : STOP_AT_HART_STEPS;
+    machine->stop_hart = (unsigned)hart;
+    return STATUS_OK;
+}
+
+static enum status take_stop_vtime(struct run_options *options, const struct row *row,
+                                   const char *value, struct error *error) {
+    struct machine_options *machine = &options->machine;
+    uint64_t ns;
+    if (!value_u64(value, &ns) || ns >= (uint64_t)VTIME_NEVER) {
+        return bad_value(row, value, "nanoseconds of VIRTUAL time below 2^63 - 1", error);
+    }
+    if (machine->stop_kind != STOP_NEVER) {
+        return error_set(error, STATUS_USAGE,
+                         "--stop-at and --stop-at-vtime: give only one of them");
+    }
+    machine->stop_kind = STOP_AT_VTIME;
+    machine->stop_ns = (vtime)ns;
+    return STATUS_OK;
+}
+
+static enum status take_seed(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    return value_u64(value, &options->machine.seed)
+               ? STATUS_OK
+               : bad_value(row, value, "a decimal number below 2^64", error);
+}
+
+static enum status take_rtc(struct run_options *options, const struct row *row, const char *value,
+                            struct error *error) {
+    const char *accepted =
+        "base=DATE as in 2026-01-01 or 2026-01-01T12:00:00 (UTC), or base=SECONDS "
+        "since 1970; the clock runs on VIRTUAL time";
+    char word[WORD_CHARS];
+    const char *list = value;
+    while (value_word(&list, word, sizeof word)) {
+        const char *base = value_of(word, "base");
+        if (strcmp(word, "clock=vm") != 0 &&
+            (base == NULL || !value_date(base, &options->machine.rtc_base_ns))) {
+            return bad_value(row, value, accepted, error);
+        }
+    }
+    return *list == '\0' && value[0] != '\0' ? STATUS_OK : bad_value(row, value, accepted, error);
+}
+
+static enum status take_hart_rates(struct run_options *options, const struct row *row,
+                                   const char *value, struct error *error) {
+    char *joined = NULL;
+    bool first = options->harts_joined == NULL;
+    int length = first ? asprintf(&joined, "%s", value)
+                       : asprintf(&joined, "%s,%s", options->harts_joined, value);
+    if (length < 0) {
+        return error_set(error, STATUS_USAGE, "--%s: out of memory", row->name);
+    }
+    free(options->harts_joined);
+    options->harts_joined = joined;
+    options->harts = joined;
+    return STATUS_OK;
+}
+
+/* -- Options for tests ------------------------------------------------------------------------- */
+
+static enum status take_grant(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    struct machine_options *machine = &options->machine;
+    bool random = strncmp(value, "random:", 7) == 0;
+    if (!value_u64(random ? value + 7 : value, &machine->grant) ||
+        (!random && machine->grant == 0)) {
+        return bad_value(row, value, "STEPS of at least 1, or random:SEED", error);
+    }
+    machine->grant_kind = random ? GRANT_RANDOM : GRANT_FIXED;
+    return STATUS_OK;
+}
+
+static enum status take_drop_caches(struct run_options *options, const struct row *row,
+                                    const char *value, struct error *error) {
+    if (strncmp(value, "random:", 7) != 0 || !value_u64(value + 7, &options->machine.drop_seed)) {
+        return bad_value(row, value, "random:SEED", error);
+    }
+    options->machine.drop_caches = true;
+    return STATUS_OK;
+}
+
+static enum status take_hash_at(struct run_options *options, const struct row *row,
+                                const char *value, struct error *error) {
+    const char *accepted = "N,N,...:FILE, with total steps N in ascending order";
+    const char *colon = strchr(value, ':');
+    if (colon == NULL || colon[1] == '\0') {
+        return bad_value(row, value, accepted, error);
+    }
+    char *list = strndup(value, (size_t)(colon - value));
+    options->hash_at = calloc(HASHES_MAX, sizeof *options->hash_at);
+    options->hash_path = strdup(colon + 1);
+    size_t count = 0;
+    bool good = list != NULL && options->hash_at != NULL && options->hash_path != NULL;
+    const char *left = list;
+    char word[WORD_CHARS];
+    while (good && count < HASHES_MAX && value_word(&left, word, sizeof word)) {
+        uint64_t *at = &options->hash_at[count];
+        good = value_u64(word, at) && (count == 0 || at[-1] < *at);
+        count++;
+    }
+    good = good && count > 0 && *left == '\0';
+    free(list);
+    options->machine.hash_at = options->hash_at;
+    options->machine.hash_at_count = count;
+    return good ? STATUS_OK : bad_value(row, value, accepted, error);
+}
+
+/* -- The table --------------------------------------------------------------------------------- */
+
+#define TEXT(field) take_text, offsetof(struct run_options, field)
+#define FLAG(field) take_flag, offsetof(struct run_options, field)
+
+static const struct row rows[] = {
+    {"kernel", "FILE", TEXT(machine.kernel),
+     "Linux kernel to boot (Image, vmlinux with PE stub, gzip'd)"},
+    {"initrd", "FILE", TEXT(machine.initrd), "initial RAM disk for the kernel"},
+    {"append", "TEXT", TEXT(machine.append), "command line for the kernel"},
+    {"bios", "FILE", TEXT(machine.bios), "M-mode firmware; default (OpenSBI), or none"},
+    {"elf", "FILE", TEXT(machine.elf),
+     "bare-metal program, loaded at its addresses, started in M mode"},
+    {"signature", "FILE", TEXT(machine.signature),
+     "with --elf: write its signature memory at the end"},
+    {"memory", "SIZE", take_memory, 0, "RAM, 16M to 64G (1G); a plain number is MiB"},
+    {"m", "SIZE", take_memory, 0, NULL},
+    {"smp", "N", take_harts, 0, "number of harts (1)"},
+    {"cpu", "SPEC", take_cpu, 0, "PROFILE[,EXT=on|off]...: rv64gc, rva22s64, max (max)"},
+    {"machine", "virt", take_board, 0, NULL},
+    {"M", "virt", take_board, 0, NULL},
+    {"drive", "SPEC", take_drive, 0, NULL},
+    {"net", "none", take_net, 0, NULL},
+    {"console", "WHERE", TEXT(console), "guest's console: stdio, null or file:PATH (stdio)"},
+    {"nographic", NULL, take_nothing, 0, NULL},
+    {"icount", "SPEC", TEXT(icount),
+     "shift=N (2^N ns a step) or ips=RATE [,sleep=on|off] (shift=3,sleep=on)"},
+    {"hart", "SPEC", take_hart_rates, 0, "rates of single harts: 0-3:ips=2e9,4-7:shift=3"},
+    {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on]"},
+    {"quantum", "NS", take_quantum, 0, "longest round of lockstep, 100 to 10000000 (20000)"},
+    {"engine", "NAME", take_engine, 0, "auto or interp (auto)"},
+    {"seed", "N", take_seed, 0, "what the device tree's rng-seed is drawn from (0)"},
+    {"rtc", "base=DATE", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
+    {"no-reboot", NULL, FLAG(machine.no_reboot), "end the run where the guest would restart"},
+    {"stop-at", "[HART:]STEPS", take_stop, 0,
+     "stop after exactly so many steps of all harts, or of one"},
+    {"stop-at-vtime", "NS", take_stop_vtime, 0, "stop at a VIRTUAL time: no later step is run"},
+    {"stats", "FILE", TEXT(stats), "write numbers of the run as JSON"},
+    {"state-hash", NULL, FLAG(state_hash), "print a hash of the whole state at the end"},
+    {"help", NULL, FLAG(help), "this text"},
+    {"grant", "SPEC", take_grant, 0, NULL},
+    {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
+    {"hash-at", "SPEC", take_hash_at, 0, NULL},
+};
+
+void run_options_help(void) {
+    puts("usage: sandglass run --kernel FILE [--initrd FILE] [--append TEXT] [OPTION]...\n"
+         "       sandglass run --elf FILE [OPTION]...\n\n"
+         "Runs a 64-bit RISC-V machine whose time is the instructions it executes.\n"
+         "Options take one dash or two; names cannot be abbreviated. Defaults in parentheses.\n");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        const char *argument = row->argument == NULL ? "" : row->argument;
+        int width = 24 - (int)strlen(row->name);
+        if (row->help != NULL) {
+            printf("  --%s %-*s %s\n", row->name, width > 0 ? width : 0, argument, row->help);
+        }
+    }
+    puts("\nQEMU's -m, -machine virt, -nographic, -net none are understood too.\n"
+         "Exit status: 0 power-off or pass, 1 to 63 the guest's fail code, 64 usage, 65 bad file,\n"
+         "70 internal error, 74 host I/O error, 75 stopped by --stop-at..., 76 no hart can wake,\n"
+         "130/143 interrupted. See sandglass(1).");
+}
+
+/* -- Parsing ----------------------------------------------------------------------------------- */
+
+/** The option part of an argument: no dashes, no "=value". */
+static void option_name(const char *argument, char *name, size_t size) {
+    argument += strspn(argument, "-");
+    snprintf(name, size, "%.*s", (int)strcspn(argument, "="), argument);
+}
+
+static enum status unknown_option(const char *argument, struct error *error) {
+    const char *names[COUNT(rows) + 1] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (rows[i].help != NULL) {
+            names[count++] = rows[i].name;
+        }
+    }
+    char name[WORD_CHARS];
+    option_name(argument, name, sizeof name);
+    const char *near = value_near(name, names);
+    if (near != NULL) {
+        return error_set(error, STATUS_USAGE, "unknown option %.100s; did you mean --%s?", argument,
+                         near);
+    }
+    return error_set(error, STATUS_USAGE, "unknown option %.100s; see sandglass run --help",
+                     argument);
+}
+
+/* getopt takes abbreviations; the argument it has just taken must be the full name. */
+static bool written_out(const struct row *row, char **argv) {
+    char name[WORD_CHARS];
+    const char *argument = argv[optind - 1];
+    if (optarg != NULL && optarg == argument) {
+        argument = argv[optind - 2];
+    }
+    option_name(argument, name, sizeof name);
+    return strcmp(name, row->name) == 0;
+}
+
+/** What an option and its aliases share: which one was given already. */
+static bool seen_before(const struct row *row, bool *seen) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool same = rows[i].parse == row->parse && rows[i].offset == row->offset;
+        if (same && seen[i]) {
+            return true;
+        }
+    }
+    seen[row - rows] = row->parse != take_hart_rates && row->parse != take_nothing;
+    return false;
+}
+
+static enum status take_option(struct run_options *options, const struct row *row, bool *seen,
+                               char **argv, struct error *error) {
+    if (!written_out(row, argv)) {
+        return unknown_option(argv[optind - (optarg == argv[optind - 1] ? 2 : 1)], error);
+    }
+    if (seen_before(row, seen)) {
+        return error_set(error, STATUS_USAGE, "--%s is given twice; keep one", row->name);
+    }
+    return row->parse(options, row, optarg == NULL ? "" : optarg, error);
+}
+
+static enum status options_take(int argc, char **argv, struct run_options *options,
+                                struct error *error) {
+    struct option known[COUNT(rows) + 1] = {{0}};
+    bool seen[COUNT(rows)] = {false};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        known[i] = (struct option){
+            .name = rows[i].name, .has_arg = rows[i].argument != NULL, .val = (int)i + 1000};
+    }
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int got = getopt_long_only(argc, argv, "+:", known, NULL);
+        if (got == -1) {
+            break;
+        }
+        if (got == ':') {
+            return error_set(error, STATUS_USAGE, "%.100s needs a value; see sandglass run --help",
+                             argv[optind - 1]);
+        }
+        if (got == '?') {
+            return unknown_option(argv[optind - 1], error);
+        }
+        enum status status = take_option(options, &rows[got - 1000], seen, argv, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return optind == argc
+               ? STATUS_OK
+               : error_set(error, STATUS_USAGE,
+                           "unexpected argument '%.100s'; see sandglass run --help", argv[optind]);
+}
+
+/* -- Options that do not go together ----------------------------------------------------------- */
+
+static enum status conflict(struct error *error, const char *a, const char *why) {
+    return error_set(error, STATUS_USAGE, "%s %s", a, why);
+}
+
+static enum status options_check(const struct run_options *options, struct error *error) {
+    const struct machine_options *machine = &options->machine;
+    bool bios_file = machine->bios != NULL && strcmp(machine->bios, "none") != 0 &&
+                     strcmp(machine->bios, "default") != 0;
+    if (machine->elf != NULL) {
+        const char *without =
+            "cannot go with --elf, which starts a program on the bare machine; drop one";
+        if (machine->kernel != NULL) {
+            return conflict(error, "--kernel", without);
+        }
+        if (machine->initrd != NULL) {
+            return conflict(error, "--initrd", without);
+        }
+        if (machine->append != NULL) {
+            return conflict(error, "--append", without);
+        }
+        if (machine->bios != NULL && strcmp(machine->bios, "none") != 0) {
+            return conflict(error, "--bios", without);
+        }
+    } else {
+        if (machine->kernel == NULL && !bios_file) {
+            return conflict(error,
+                            "nothing to run:", "give --kernel FILE, --elf FILE or --bios FILE");
+        }
+        if (machine->kernel == NULL && machine->initrd != NULL) {
+            return conflict(error, "--initrd", "needs --kernel");
+        }
+        if (machine->kernel == NULL && machine->append != NULL) {
+            return conflict(error, "--append", "needs --kernel");
+        }
+        if (machine->signature != NULL) {
+            return conflict(error, "--signature", "needs --elf");
+        }
+    }
+    if (machine->stop_kind == STOP_AT_HART_STEPS && machine->stop_hart >= machine->hart_count) {
+        return error_set(error, STATUS_USAGE,
+                         "--stop-at: there is no hart %u; --smp gives harts 0 to %u",
+                         machine->stop_hart, machine->hart_count - 1);
+    }
+    return STATUS_OK;
+}
+
+/** Files that will be written must be writable now, not after an hour. */
+static enum status outputs_check(const struct run_options *options, struct error *error) {
+    const struct {
+        const char *option;
+        const char *path;
+    } outputs[] = {
+        {"--stats", options->stats},
+        {"--signature", options->machine.signature},
+        {"--hash-at", options->hash_path},
+    };
+    for (size_t i = 0; i < COUNT(outputs); i++) {
+        enum status status = STATUS_OK;
+        if (outputs[i].path != NULL) {
+            status = output_check(outputs[i].option, outputs[i].path, error);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static void options_defaults(struct run_options *options) {
+    *options = (struct run_options){
+        .machine =
+            {
+                .memory_bytes = (uint64_t)MEMORY_DEFAULT_MIB << 20,
+                .hart_count = 1,
+                .quantum_ns = QUANTUM_DEFAULT_NS,
+                .rtc_base_ns = RTC_DEFAULT_NS,
+            },
+        .console = "stdio",
+    };
+    options->machine.rates = options->rates;
+}
+
+enum status run_options_parse(int argc, char **argv, struct run_options *options,
+                              struct error *error) {
+    options_defaults(options);
+    enum status status = ext_parse("max", &options->machine.ext, error);
+    if (status == STATUS_OK) {
+        status = options_take(argc, argv, options, error);
+    }
+    if (status != STATUS_OK || options->help) {
+        return status;
+    }
+    status = options_check(options, error);
+    if (status == STATUS_OK) {
+        status = icount_apply(options, error);
+    }
+    return status == STATUS_OK ? outputs_check(options, error) : status;
+}
+
+void run_options_free(struct run_options *options) {
+    free(options->hash_at);
+    free(options->hash_path);
+    free(options->harts_joined);
+}

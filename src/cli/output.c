@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that are written as a whole or not at all. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status cannot_write(const char *option, const char *path, struct error *error) {
+    return error_set(
+        error, STATUS_HOST_IO,
+        "%s %s: cannot be written (%s); name a file in a folder that has room and can be "
+        "written",
+        option, path, strerror(errno));
+}
+
+enum { FOLDER_CHARS = 4096 };
+
+/** Folder of @p path. @return false with errno set when it is too long. */
+static bool folder_of(const char *path, char folder[FOLDER_CHARS]) {
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (length + 2 > FOLDER_CHARS) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(folder, path, length);
+    strcpy(folder + length, length == 0 ? "." : "");
+    return true;
+}
+
+/* Devices and pipes, /dev/stdout for one, cannot be replaced: they are written to. */
+static bool is_special(const char *path) {
+    struct stat there;
+    return stat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
+}
+
+static bool is_folder(const char *path) {
+    struct stat there;
+    return stat(path, &there) == 0 && S_ISDIR(there.st_mode);
+}
+
+enum status output_check(const char *option, const char *path, struct error *error) {
+    char folder[FOLDER_CHARS];
+    bool possible;
+    if (is_folder(path)) {
+        errno = EISDIR;
+        possible = false;
+    } else if (is_special(path)) {
+        possible = access(path, W_OK) == 0;
+    } else {
+        possible = folder_of(path, folder) && access(folder, W_OK | X_OK) == 0;
+    }
+    return possible ? STATUS_OK : cannot_write(option, path, error);
+}
+
+/** All of @p text to a new file. @return false with errno set. */
+static bool write_new(const char *path, const char *text) {
+    FILE *file = fopen(path, "wx");
+    if (file == NULL) {
+        return false;
+    }
+    bool done = fputs(text, file) >= 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    int first = errno;
+    if (fclose(file) != 0 || !done) {
+        errno = done ? errno : first;
+        return false;
+    }
+    return true;
+}
+
+static bool replace(const char *path, const char *fresh, const char *text) {
+    if (write_new(fresh, text) && rename(fresh, path) == 0) {
+        return true;
+    }
+    int first = errno;
+    unlink(fresh);
+    errno = first;
+    return false;
+}
+
+static bool write_through(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        return false;
+    }
+    bool done = fputs(text, file) >= 0;
+    return fclose(file) == 0 && done;
+}
+
+/** @p path with ".PID.new" behind it; owned by the caller. NULL when out of memory. */
+static char *fresh_name(const char *path) {
+    size_t size = strlen(path) + 32;
+    char *fresh = malloc(size);
+    if (fresh != NULL) {
+        snprintf(fresh, size, "%s.%ld.new", path, (long)getpid());
+    }
+    return fresh;
+}
+
+/* A link stays, and what it leads to is replaced: /dev/stdout is one, and is not ours. */
+enum status output_write(const char *option, const char *path, const char *text,
+                         struct error *error) {
+    bool done = false;
+    if (is_special(path)) {
+        done = write_through(path, text);
+    } else {
+        char *real = realpath(path, NULL);
+        const char *target = real == NULL ? path : real;
+        char *fresh = fresh_name(target);
+        done = fresh != NULL && replace(target, fresh, text);
+        free(fresh);
+        free(real);
+    }
+    return done ? STATUS_OK : cannot_write(option, path, error);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --stats: the numbers of a run as one JSON object. */
+#include "cli/cli.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* cJSON keeps numbers as doubles, which end being exact at 2^53: so they go in as text. A failed
+ * allocation leaves a member out; the caller sees it in the end. */
+
+static bool add_u64(cJSON *object, const char *name, uint64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return cJSON_AddRawToObject(object, name, text) != NULL;
+}
+
+/* Not through %f, whose point depends on the locale. */
+static bool add_seconds(cJSON *object, const char *name, double seconds) {
+    char text[40];
+    uint64_t us = (uint64_t)(seconds * 1e6 + 0.5);
+    snprintf(text, sizeof text, "%" PRIu64 ".%06u", us / 1000000, (unsigned)(us % 1000000));
+    return cJSON_AddRawToObject(object, name, text) != NULL;
+}
+
+static bool add_text(cJSON *object, const char *name, const char *text) {
+    return cJSON_AddStringToObject(object, name, text) != NULL;
+}
+
+static bool add_flag(cJSON *object, const char *name, bool flag) {
+    return cJSON_AddBoolToObject(object, name, flag) != NULL;
+}
+
+/** Cost of a step [ns], exactly: "8", "333333333+1/3". */
+static bool add_rate(cJSON *object, const struct rate *rate) {
+    char text[80];
+    int length = snprintf(text, sizeof text, "%" PRIu64, rate->whole_ns);
+    if (rate->part != 0) {
+        snprintf(text + length, sizeof text - (size_t)length, "+%" PRIu64 "/%" PRIu64, rate->part,
+                 rate->parts);
+    }
+    return add_text(object, "step_ns", text);
+}
+
+static bool add_harts(cJSON *root, const struct report *report) {
+    const struct machine_options *options = &report->options->machine;
+    cJSON *harts = cJSON_AddArrayToObject(root, "per_hart");
+    bool done = harts != NULL;
+    for (unsigned i = 0; done && i < options->hart_count; i++) {
+        uint64_t steps = 0;
+        uint64_t instructions = 0;
+        cJSON *hart = cJSON_CreateObject();
+        if (report->machine != NULL) {
+            machine_hart_stats(report->machine, i, &steps, &instructions);
+        }
+        done = cJSON_AddItemToArray(harts, hart) && add_u64(hart, "steps", steps) &&
+               add_u64(hart, "instructions", instructions) && add_rate(hart, &options->rates[i]);
+    }
+    return done;
+}
+
+static bool add_exit(cJSON *root, const struct machine_exit *end) {
+    cJSON *object = cJSON_AddObjectToObject(root, "exit");
+    bool done = add_text(object, "reason", exit_reason_name(end->reason)) &&
+                add_u64(object, "code", end->code) &&
+                add_u64(object, "status", (uint64_t)end->status);
+    return done && (end->reason != EXIT_ERROR || add_text(object, "error", end->error.text));
+}
+
+static bool add_host_time(cJSON *root, const struct host_cost *host) {
+    cJSON *object = cJSON_AddObjectToObject(root, "host_time");
+    return add_seconds(object, "translate_s", host->translate_s) &&
+           add_seconds(object, "execute_s", host->execute_s) &&
+           add_seconds(object, "time_s", host->time_s) &&
+           add_seconds(object, "device_s", host->device_s) &&
+           add_seconds(object, "idle_s", host->idle_s);
+}
+
+static bool add_timers(cJSON *root, const struct machine_stats *stats) {
+    cJSON *object = cJSON_AddObjectToObject(root, "timers");
+    return add_u64(object, "fired", stats->timers_fired) &&
+           add_u64(object, "late_steps_max", stats->timers_late_steps_max);
+}
+
+/** Whatever shapes the schedule, and how exact it is (law 11). */
+static bool add_schedule(cJSON *root, const struct machine_options *options) {
+    return add_text(root, "engine", "interp") && add_text(root, "exactness", "exact") &&
+           add_text(root, "time", "lockstep") &&
+           add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
+           add_flag(root, "monotonic", options->monotonic) &&
+           add_text(root, "sleep", options->idle_sleeps ? "on" : "off");
+}
+
+static bool add_all(cJSON *root, const struct report *report) {
+    struct machine_stats stats = {0};
+    if (report->machine != NULL) {
+        machine_stats(report->machine, &stats);
+    }
+    double wall_s = stats.host.wall_s;
+    double mips = wall_s > 0 ? (double)stats.instructions / 1e6 / wall_s : 0;
+    return add_u64(root, "steps", stats.steps) &&
+           add_u64(root, "instructions", stats.instructions) &&
+           add_u64(root, "virtual_ns", (uint64_t)stats.virtual_ns) &&
+           add_seconds(root, "wall_s", wall_s) && add_seconds(root, "mips", mips) &&
+           add_exit(root, report->exit) &&
+           (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
+           add_host_time(root, &stats.host) && add_timers(root, &stats) &&
+           add_schedule(root, &report->options->machine) && add_harts(root, report);
+}
+
+enum status stats_write(const struct report *report, struct error *error) {
+    cJSON *root = cJSON_CreateObject();
+    char *text = root != NULL && add_all(root, report) ? cJSON_Print(root) : NULL;
+    cJSON_Delete(root);
+    if (text == NULL) {
+        return error_set(error, STATUS_HOST_IO, "--stats %s: out of memory",
+                         report->options->stats);
+    }
+    enum status status = output_write("--stats", report->options->stats, text, error);
+    cJSON_free(text);
+    return status;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sandglass run: builds a machine from options, runs it, reports how it went. */
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- Signals ----------------------------------------------------------------------------------- */
+
+/* A handler can be given nothing but its number, so the one fact it reports lives here. */
+static volatile sig_atomic_t signal_arrived;
+
+static void signal_note(int number) {
+    signal_arrived = number;
+}
+
+static int signal_ask(void *owner) {
+    (void)owner;
+    return signal_arrived;
+}
+
+/* No SA_RESTART: a wait for input has to end. A closed pipe is an error of that write, not a
+ * signal. */
+static void signals_set(void) {
+    struct sigaction note = {.sa_handler = signal_note};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &note, NULL);
+    sigaction(SIGTERM, &note, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* -- Firmware ---------------------------------------------------------------------------------- */
+
+enum { PLACES = 5 };
+
+/** Where the default firmware may be: of the build, of the installation, of Debian. */
+struct firmware {
+    char paths[PLACES][PATH_MAX];
+    const char *list[PLACES + 1];
+};
+
+/* The first two hold for out/sandglass and out/MODE/sandglass, the third for
+ * PREFIX/bin/sandglass. */
+static void firmware_find(struct firmware *firmware) {
+    static const char *const places[] = {"guest", "../guest", "../share/sandglass"};
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length < 0 ? 0 : length] = '\0';
+    char *slash = strrchr(program, '/');
+    size_t count = 0;
+    if (slash != NULL) {
+        *slash = '\0';
+        for (size_t i = 0; i < COUNT(places); i++) {
+            char *path = firmware->paths[count];
+            int size = snprintf(path, PATH_MAX, "%s/%s/fw_dynamic.bin", program, places[i]);
+            firmware->list[count] = path;
+            count += size < PATH_MAX;
+        }
+    }
+    firmware->list[count++] = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin";
+    firmware->list[count] = NULL;
+}
+
+/* -- A run ------------------------------------------------------------------------------------- */
+
+/** What callbacks need. */
+struct session {
+    struct progress progress;
+    char *hashes; /* text of --hash-at */
+    size_t hashes_bytes;
+    FILE *hashes_file;
+};
+
+static void hash_note(void *owner, uint64_t steps, const char *hash) {
+    struct session *session = owner;
+    if (session->hashes_file != NULL) {
+        fprintf(session->hashes_file, "%" PRIu64 " %s\n", steps, hash);
+    }
+}
+
+static void progress_note(void *owner, const struct machine *machine) {
+    struct session *session = owner;
+    progress_show(&session->progress, machine);
+}
+
+static void append_bytes(void *owner, const void *bytes, size_t size_bytes) {
+    (void)fwrite(bytes, 1, size_bytes, owner);
+}
+
+static enum status signature_write(const struct machine *machine, const char *path,
+                                   struct error *error) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (file == NULL) {
+        return error_set(error, STATUS_HOST_IO, "--signature %s: out of memory", path);
+    }
+    struct stream stream = {.put = append_bytes, .owner = file};
+    machine_signature(machine, &stream);
+    enum status status = STATUS_OK;
+    if (fclose(file) != 0) {
+        status = error_set(error, STATUS_HOST_IO, "--signature %s: out of memory", path);
+    } else {
+        status = output_write("--signature", path, text, error);
+    }
+    free(text);
+    return status;
+}
+
+/** One line on every end that is not a plain power-off or pass. */
+static void end_tell(const struct machine_exit *end, const struct machine *machine) {
+    struct machine_stats stats = {0};
+    if (machine != NULL) {
+        machine_stats(machine, &stats);
+    }
+    switch (end->reason) {
+    case EXIT_FAIL:
+    case EXIT_TOHOST:
+        if (end->status != 0) {
+            fprintf(stderr, "sandglass: the guest failed with code %" PRIu64 "\n", end->code);
+        }
+        break;
+    case EXIT_STOPPED:
+        fprintf(stderr, "sandglass: stopped after %" PRIu64 " steps, at %" PRId64 " ns\n",
+                stats.steps, stats.virtual_ns);
+        break;
+    case EXIT_DEADLOCK:
+        fprintf(
+            stderr,
+            "sandglass: no hart can ever wake: all wait for interrupts, no timer is armed and no "
+            "input can come (after %" PRIu64 " steps)\n",
+            stats.steps);
+        break;
+    case EXIT_SIGNAL:
+        fprintf(stderr, "sandglass: interrupted by signal %" PRIu64 " after %" PRIu64 " steps\n",
+                end->code, stats.steps);
+        break;
+    case EXIT_ERROR:
+        cli_fail(&end->error);
+        break;
+    default:
+        break;
+    }
+}
+
+/** Says @p error, and lets it be the end of the run when there is none worse. */
+static void end_spoil(struct machine_exit *end, const struct error *error) {
+    cli_fail(error);
+    end->status = (int)error->status;
+}
+
+static void session_close(struct session *session, const struct run_options *options,
+                          struct machine_exit *end) {
+    struct error error;
+    if (session->hashes_file == NULL) {
+        return;
+    }
+    if (fclose(session->hashes_file) != 0) {
+        error_set(&error, STATUS_HOST_IO, "--hash-at: out of memory");
+        end_spoil(end, &error);
+    } else if (output_write("--hash-at", options->hash_path, session->hashes, &error) !=
+               STATUS_OK) {
+        end_spoil(end, &error);
+    }
+    free(session->hashes);
+}
+
+static struct machine_exit run(struct machine *machine, const struct run_options *options) {
+    struct session session = {0};
+    progress_init(&session.progress);
+    if (options->hash_path != NULL) {
+        session.hashes_file = open_memstream(&session.hashes, &session.hashes_bytes);
+    }
+    struct run_callbacks callbacks = {
+        .signal = signal_ask,
+        .hash_taken = hash_note,
+        .progress = progress_note,
+        .owner = &session,
+    };
+    struct machine_exit end = machine_run(machine, &callbacks);
+    progress_clear(&session.progress);
+    session_close(&session, options, &end);
+    return end;
+}
+
+/** Everything that is written after a run. @p machine is NULL when there was none. */
+static void report_all(const struct machine *machine, const struct run_options *options,
+                       struct machine_exit *end) {
+    char hash[STATE_HASH_CHARS];
+    struct error error;
+    struct report report = {.options = options, .machine = machine, .exit = end};
+    if (machine != NULL && options->state_hash) {
+        machine_state_hash(machine, hash);
+        report.state_hash = hash;
+        fprintf(stderr, "state-hash %s\n", hash);
+    }
+    const char *signature = options->machine.signature;
+    if (machine != NULL && signature != NULL &&
+        signature_write(machine, signature, &error) != STATUS_OK) {
+        end_spoil(end, &error);
+    }
+    if (options->stats != NULL && stats_write(&report, &error) != STATUS_OK) {
+        end_spoil(end, &error);
+    }
+}
+
+static int run_with(const struct run_options *options, struct console *console) {
+    struct machine_exit end = {.reason = EXIT_ERROR};
+    struct machine *machine = machine_new(&options->machine, console, &end.error);
+    if (machine != NULL) {
+        end = run(machine, options);
+    } else {
+        end.status = (int)end.error.status;
+    }
+    end_tell(&end, machine);
+    report_all(machine, options, &end);
+    machine_free(machine);
+    return end.status;
+}
+
+int run_command(int argc, char **argv) {
+    struct run_options options;
+    struct firmware firmware;
+    struct error error;
+    enum status status = run_options_parse(argc, argv, &options, &error);
+    int result = (int)status;
+    if (status != STATUS_OK) {
+        cli_fail(&error);
+    } else if (options.help) {
+        run_options_help();
+    } else {
+        firmware_find(&firmware);
+        options.machine.firmware_paths = firmware.list;
+        signals_set();
+        struct console *console = console_open(options.console, &error);
+        result = console == NULL ? cli_fail(&error) : run_with(&options, console);
+        console_close(console);
+    }
+    run_options_free(&options);
+    return result;
+}

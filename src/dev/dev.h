@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices of the board. Each gets lines, the time core and its port at construction, no more.
+ *
+ * Every constructor returns a device for bus_map(), owned by the caller until mapped, or NULL
+ * when out of memory. Unknown offsets read as zero and ignore writes. Single-threaded: only from
+ * the vCPU that holds the turn, or between rounds. `x_ops` goes with the device in its struct
+ * region. */
+#ifndef DEV_DEV_H
+#define DEV_DEV_H
+
+#include "bus/bus.h"
+#include "io/io.h"
+#include "vtime/vtime.h"
+
+/* -- aclint.c: machine timer and software interrupts ------------------------------------------- */
+
+enum { CLINT_SIZE_BYTES = 0x10000 };
+extern const struct device_ops aclint_ops;
+
+/**
+ * SiFive-CLINT-compatible: msip at 0 (4 bytes a hart), mtimecmp at 0x4000 (8 a hart), mtime at
+ * 0xbff8. Widths 4 and 8. Each hart's mtimecmp is a comparator on that hart's own clock; a write to
+ * another hart's register, or to mtime, reaches that hart by sched_post (law 10); the register
+ * itself reads back at once. mtime reads as the accessing hart sees it (ticks_read). For up to 4095
+ * harts the layout is the CLINT's. Reset: mtime 0, mtimecmp UINT64_MAX, msip 0, on all harts at
+ * once; messages sent before a reset must be dropped by whoever resets the machine.
+ *
+ * @param sched           Outlives the device.
+ * @param timer_lines     hart_count lines, level = (mtime >= mtimecmp); the array is copied.
+ * @param software_lines  hart_count lines, level = msip bit 0. Already routed: the device just sets
+ *                        them; whoever wires them lets them travel by sched_post.
+ * @param post_kind       First of two kinds for sched_post (mtimecmp, mtime).
+ * @spec RISC-V ACLINT 1.0-rc4, chapters 2 (MTIMER) and 3 (MSWI); SiFive CLINT
+ */
+void *aclint_new(struct sched *sched, const struct line *timer_lines,
+                 const struct line *software_lines, uint16_t post_kind);
+
+/* -- plic.c: platform interrupts --------------------------------------------------------------- */
+
+enum { PLIC_SIZE_BYTES = 0x600000, PLIC_SOURCES = 96 };
+extern const struct device_ops plic_ops;
+
+/**
+ * QEMU-virt-compatible PLIC: sources 1 to 95, priorities 0 to 7, contexts 2h = M mode of hart h,
+ * 2h+1 = S mode. Level-sensitive gateways. Width 4 only. After a reset every source counts as low:
+ * devices drive their lines anew in their own reset.
+ * @param hart_count     Contexts are 2 x hart_count.
+ * @param context_lines  One a context; copied.
+ * @spec RISC-V PLIC 1.0.0; memory map as on QEMU virt
+ */
+void *plic_new(unsigned hart_count, const struct line *context_lines);
+/** Line that drives source @p number (1 to 95) of a PLIC. */
+struct line plic_source(void *plic, unsigned number);
+
+/* -- uart.c: 16550A ---------------------------------------------------------------------------- */
+
+enum { UART_SIZE_BYTES = 0x100 };
+extern const struct device_ops uart_ops;
+
+/**
+ * NS16550A with 16-byte FIFOs, byte registers (reg-shift 0), width 1. Transmission takes no time.
+ * @param line  Interrupt.
+ * @param port  Outlives the device.
+ * @spec TL16C550C data sheet, chapter 8 (principles of operation, registers)
+ */
+void *uart_new(struct line line, struct port *port);
+/** Tells the UART that its port has let bytes in: its receiver FIFO takes what it has room for. */
+void uart_receive(void *uart);
+
+/* -- rtc.c: goldfish RTC ----------------------------------------------------------------------- */
+
+enum { RTC_SIZE_BYTES = 0x1000 };
+extern const struct device_ops rtc_ops;
+
+/**
+ * Goldfish real-time clock: nanoseconds since 1970 = base_ns + VIRTUAL, with alarm on the device
+ * timers. Width 4. A time that the guest sets survives reset, as if there were a battery.
+ * @param sched    Outlives the device.
+ * @param base_ns  Wall time at VIRTUAL 0 [ns since 1970].
+ * @spec Goldfish virtual hardware, RTC
+ */
+void *rtc_new(struct sched *sched, struct line line, uint64_t base_ns);
+
+/* -- syscon.c: the finisher -------------------------------------------------------------------- */
+
+enum { SYSCON_SIZE_BYTES = 0x1000 };
+extern const struct device_ops syscon_ops;
+
+enum power_request { POWER_OFF, POWER_FAIL, POWER_RESET };
+
+/** What the guest asked for. @param code  Fail code, POWER_FAIL only. */
+typedef void power_fn(void *owner, enum power_request request, uint64_t code);
+
+/**
+ * SiFive test finisher: 0x5555 powers off, 0x3333 | code << 16 fails, 0x7777 resets. Widths 2, 4.
+ * @spec sifive,test1 as on QEMU virt
+ */
+void *syscon_new(power_fn *request, void *owner);
+
+#endif

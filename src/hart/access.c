@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Loads, stores and fetches that the TLBs do not answer: faults, devices, page crossings, watched
+ * pages. */
+#include <string.h>
+
+#include "hart/code.h"
+#include "hart/mmu.h"
+
+/* -- Faults -------------------------------------------------------------------------------------
+ */
+
+static enum cause fault_cause(enum access access, enum access_fault fault) {
+    bool page = fault == FAULT_PAGE;
+    switch (access) {
+    case ACCESS_FETCH:
+        return page ? CAUSE_FETCH_PAGE : CAUSE_FETCH_ACCESS;
+    case ACCESS_READ:
+        return page ? CAUSE_LOAD_PAGE : CAUSE_LOAD_ACCESS;
+    default:
+        return page ? CAUSE_STORE_PAGE : CAUSE_STORE_ACCESS;
+    }
+}
+
+enum flow mmu_fault(struct hart *hart, enum access access, enum access_fault fault, vaddr address) {
+    hart_exception(hart, fault_cause(access, fault), address);
+    return FLOW_TRAP;
+}
+
+/* -- Stores that somebody watches
+ * ------------------------------------------------------------------ */
+
+void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned size_bytes) {
+    struct ram *ram = &hart->harts->bus->ram;
+    bool watched = ram->page_flags[ram_page(ram, address)] != 0;
+    ram_touch(ram, address);
+    if (watched) {
+        hart->harts->writer = hart;
+        ram->before_write(ram->owner, address, size_bytes);
+    }
+    memcpy(ram_at(ram, address), bytes, size_bytes);
+    if (watched) {
+        ram->after_write(ram->owner, address, size_bytes);
+        hart->harts->writer = NULL;
+    }
+}
+
+/* -- Data ---------------------------------------------------------------------------------------
+ */
+
+static struct request data_request(const struct hart *hart, vaddr address, unsigned size_bytes,
+                                   enum access access) {
+    return (struct request){.address = address,
+                            .size_bytes = size_bytes,
+                            .access = access,
+                            .priv = mmu_data_privilege(hart)};
+}
+
+static unsigned bytes_in_page(vaddr address, unsigned size_bytes) {
+    unsigned left = PAGE_BYTES - (unsigned)(address & (PAGE_BYTES - 1));
+    return left < size_bytes ? left : size_bytes;
+}
+
+/** Translates and, where the page is RAM, fills the TLB. *device tells that the page is not RAM. */
+static enum access_fault data_translate(struct hart *hart, const struct request *request,
+                                        paddr *address, bool *device) {
+    struct translation translation;
+    enum access_fault fault = mmu_translate(hart, request, &translation);
+    if (fault != FAULT_NONE) {
+        return fault;
+    }
+    *address = translation.address;
+    *device = !ram_holds(&hart->harts->bus->ram, translation.address, request->size_bytes);
+    if (!*device) {
+        mmu_fill(hart, request->address, &translation);
+    }
+    return FAULT_NONE;
+}
+
+/** An access that crosses pages, as its two parts; both must be RAM, and both are checked before
+ * either is touched. */
+static enum flow crossing_translate(struct hart *hart, const struct request *whole,
+                                    paddr parts[2]) {
+    struct request request = *whole;
+    for (unsigned i = 0; i < 2; i++) {
+        bool device;
+        unsigned first_bytes = bytes_in_page(whole->address, whole->size_bytes);
+        request.address = i == 0 ? whole->address : whole->address + first_bytes;
+        request.size_bytes = i == 0 ? first_bytes : whole->size_bytes - first_bytes;
+        enum access_fault fault = data_translate(hart, &request, &parts[i], &device);
+        if (fault == FAULT_NONE && device) {
+            fault = FAULT_ACCESS;
+        }
+        if (fault != FAULT_NONE) {
+            return mmu_fault(hart, whole->access, fault, request.address);
+        }
+    }
+    return FLOW_NEXT;
+}
+
+enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64_t *value) {
+    struct bus *bus = hart->harts->bus;
+    struct request request = data_request(hart, address, size_bytes, ACCESS_READ);
+    unsigned first_bytes = bytes_in_page(address, size_bytes);
+    *value = 0;
+    if (first_bytes < size_bytes) {
+        paddr parts[2];
+        enum flow flow = crossing_translate(hart, &request, parts);
+        if (flow == FLOW_NEXT) {
+            memcpy(value, ram_at(&bus->ram, parts[0]), first_bytes);
+            memcpy((uint8_t *)value + first_bytes, ram_at(&bus->ram, parts[1]),
+                   size_bytes - first_bytes);
+        }
+        return flow;
+    }
+    paddr at;
+    bool device;
+    enum access_fault fault = data_translate(hart, &request, &at, &device);
+    if (fault != FAULT_NONE) {
+        return mmu_fault(hart, ACCESS_READ, fault, address);
+    }
+    if (!device) {
+        memcpy(value, ram_at(&bus->ram, at), size_bytes);
+        return mmu_settled(hart);
+    }
+    if (!bus_read(bus, at, size_bytes, value)) {
+        return mmu_fault(hart, ACCESS_READ, FAULT_ACCESS, address);
+    }
+    hart->leave = true;
+    return FLOW_LEAVE;
+}
+
+enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint64_t value) {
+    struct bus *bus = hart->harts->bus;
+    struct request request = data_request(hart, address, size_bytes, ACCESS_WRITE);
+    unsigned first_bytes = bytes_in_page(address, size_bytes);
+    if (first_bytes < size_bytes) {
+        paddr parts[2];
+        enum flow flow = crossing_translate(hart, &request, parts);
+        if (flow != FLOW_NEXT) {
+            return flow;
+        }
+        mmu_ram_store(hart, parts[0], &value, first_bytes);
+        mmu_ram_store(hart, parts[1], (uint8_t *)&value + first_bytes, size_bytes - first_bytes);
+        return mmu_settled(hart);
+    }
+    paddr at;
+    bool device;
+    enum access_fault fault = data_translate(hart, &request, &at, &device);
+    if (fault != FAULT_NONE) {
+        return mmu_fault(hart, ACCESS_WRITE, fault, address);
+    }
+    if (!device) {
+        mmu_ram_store(hart, at, &value, size_bytes);
+        return mmu_settled(hart);
+    }
+    if (!bus_write(bus, at, size_bytes, value)) {
+        return mmu_fault(hart, ACCESS_WRITE, FAULT_ACCESS, address);
+    }
+    hart->leave = true;
+    return FLOW_LEAVE;
+}
+
+enum flow mmu_atomic(struct hart *hart, const struct request *request, paddr *address) {
+    if ((request->address & (request->size_bytes - 1)) != 0) {
+        enum cause cause =
+            request->access == ACCESS_READ ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED;
+        hart_exception(hart, cause, request->address);
+        return FLOW_TRAP;
+    }
+    bool device;
+    enum access_fault fault = data_translate(hart, request, address, &device);
+    if (fault == FAULT_NONE && device) {
+        fault = FAULT_ACCESS;
+    }
+    return fault == FAULT_NONE ? FLOW_NEXT
+                               : mmu_fault(hart, request->access, fault, request->address);
+}
+
+/* -- Fetches ------------------------------------------------------------------------------------
+ */
+
+/** Translates for a fetch and takes the exception when that fails. */
+static bool fetch_translate(struct hart *hart, vaddr address, struct translation *translation) {
+    struct request request = {.address = address,
+                              .size_bytes = 2,
+                              .access = ACCESS_FETCH,
+                              .priv = (enum privilege)hart->priv};
+    enum access_fault fault = mmu_translate(hart, &request, translation);
+    if (fault != FAULT_NONE) {
+        mmu_fault(hart, ACCESS_FETCH, fault, address);
+    }
+    return fault == FAULT_NONE;
+}
+
+/** Half of an instruction, from RAM or an executable region such as the boot ROM. */
+static bool fetch_half(struct hart *hart, vaddr address, uint16_t *half) {
+    struct bus *bus = hart->harts->bus;
+    struct translation translation;
+    if (!fetch_translate(hart, address, &translation)) {
+        return false;
+    }
+    if (ram_holds(&bus->ram, translation.address, sizeof *half)) {
+        memcpy(half, ram_at(&bus->ram, translation.address), sizeof *half);
+        return true;
+    }
+    const struct region *region = bus_region(bus, translation.address);
+    uint64_t value;
+    if (region == NULL || !region->executable ||
+        !bus_read(bus, translation.address, sizeof *half, &value)) {
+        mmu_fault(hart, ACCESS_FETCH, FAULT_ACCESS, address);
+        return false;
+    }
+    *half = (uint16_t)value;
+    return true;
+}
+
+bool mmu_fetch_bits(struct hart *hart, uint32_t *bits) {
+    uint16_t low;
+    uint16_t high = 0;
+    if (!fetch_half(hart, hart->pc, &low)) {
+        return false;
+    }
+    if (insn_length(low) == 4 && !fetch_half(hart, hart->pc + 2, &high)) {
+        return false;
+    }
+    *bits = low | (uint32_t)high << 16;
+    return true;
+}
+
+bool mmu_fetch_fill(struct hart *hart) {
+    struct harts *harts = hart->harts;
+    struct translation translation;
+    if (!fetch_translate(hart, hart->pc, &translation)) {
+        return false;
+    }
+    if (!translation.whole_page || !ram_holds(&harts->bus->ram, translation.address, 2)) {
+        return true;
+    }
+    mmu_flag_tables(harts, &translation);
+    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
+    *mmu_fetch_entry(hart, key) = (struct fetch_entry){
+        .key = key,
+        .page = code_page(harts->code, ram_page(&harts->bus->ram, translation.address)),
+        .base = translation.address & ~(paddr)(PAGE_BYTES - 1),
+        .leaf = translation.leaf,
+    };
+    mmu_flag_page(harts, translation.address, PAGE_CODE);
+    return true;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decoded code.
+ *
+ * Instructions are decoded once, into blocks kept by physical address, so that they survive
+ * address-space switches and serve every hart. What makes that safe:
+ *
+ * 1. A block depends on nothing but the bytes of one physical page and the machine's extensions. An
+ * instruction that straddles two pages is never kept: the interpreter decodes it afresh each time.
+ * 2. While a page has blocks it carries PAGE_CODE, so no TLB lets a store pass unseen, and
+ * code_wrote() forgets what the store touched. A fence.i has nothing left to do.
+ * 3. Forgetting only unlinks. Memory is reused after code_drop() alone, which is never called
+ * inside a block.
+ *
+ * A store to a page that also holds code costs one look at a 64-bit map of 64-byte granules; only
+ * when its granule holds code are the blocks that could cover it looked at. So data beside code is
+ * slow by a constant, not by a re-decode. Space is bounded: when the arena or the pages run out,
+ * everything is dropped and decoded again, which costs less, and is simpler, than choosing what to
+ * keep. */
+#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, MAP_NORESERVE */
+#include "hart/code.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { GRANULE_SHIFT = 6, BLOCK_BYTES_MAX = BLOCK_INSNS_MAX * 4 };
+
+static void *map_lazily(size_t size_bytes) {
+    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap(void *memory, size_t size_bytes) {
+    if (memory != NULL) {
+        munmap(memory, size_bytes);
+    }
+}
+
+static size_t page_of_bytes(const struct ram *ram) {
+    return (size_t)(ram->size_bytes >> PAGE_SHIFT) * sizeof(uint16_t);
+}
+
+struct code_cache *code_new(const struct ram *ram) {
+    struct code_cache *code = calloc(1, sizeof *code);
+    if (code == NULL) {
+        return NULL;
+    }
+    code->arena = map_lazily(CODE_ARENA_BYTES);
+    code->pages = map_lazily(CODE_PAGES_MAX * sizeof *code->pages);
+    code->page_of = map_lazily(page_of_bytes(ram));
+    code->arena_used_bytes = 16; /* so that no block is number 0 */
+    if (code->arena == NULL || code->pages == NULL || code->page_of == NULL) {
+        code_free(code, ram);
+        return NULL;
+    }
+    return code;
+}
+
+void code_free(struct code_cache *code, const struct ram *ram) {
+    if (code != NULL) {
+        unmap(code->arena, CODE_ARENA_BYTES);
+        unmap(code->pages, CODE_PAGES_MAX * sizeof *code->pages);
+        unmap(code->page_of, page_of_bytes(ram));
+        free(code);
+    }
+}
+
+bool code_has_room(const struct code_cache *code) {
+    size_t block_bytes = sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn);
+    return code->page_count < CODE_PAGES_MAX &&
+           code->arena_used_bytes + block_bytes <= CODE_ARENA_BYTES;
+}
+
+struct code_page *code_page(struct code_cache *code, uint64_t page) {
+    if (code->page_of[page] == 0) {
+        code->pages[code->page_count].page = page;
+        code->page_count++;
+        code->page_of[page] = (uint16_t)code->page_count;
+    }
+    return &code->pages[code->page_of[page] - 1];
+}
+
+struct insn code_placed(struct insn insn, unsigned offset) {
+    insn.length = (uint8_t)(offset | (insn.length == 4 ? 1 : 0));
+    insn.rd = insn.rd == 0 ? X_SINK : insn.rd;
+    return insn;
+}
+
+static uint32_t fetch_bits(const uint8_t *bytes, unsigned offset) {
+    uint16_t low;
+    uint16_t high = 0;
+    memcpy(&low, bytes + offset, 2);
+    if (insn_length(low) == 4) {
+        memcpy(&high, bytes + offset + 2, 2);
+    }
+    return low | (uint32_t)high << 16;
+}
+
+static bool straddles(const uint8_t *bytes, unsigned offset) {
+    return offset == PAGE_BYTES - 2 && insn_length(bytes[offset]) == 4;
+}
+
+struct block *code_build(struct code_cache *code, struct code_page *page,
+                         const struct decoder *decoder, const uint8_t *bytes, unsigned offset) {
+    if (straddles(bytes, offset)) {
+        return NULL;
+    }
+    uint32_t at = (uint32_t)(code->arena_used_bytes / 16);
+    struct block *block = code_block(code, at);
+    unsigned start = offset;
+    bool ended = false;
+    block->count = 0;
+    while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
+           !straddles(bytes, offset)) {
+        struct insn insn = decode(decoder, fetch_bits(bytes, offset));
+        ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
+        block->insns[block->count++] = code_placed(insn, offset - start);
+        offset += insn.length;
+    }
+    block->bytes = offset - start;
+    block->insns[block->count] =
+        code_placed((struct insn){.op = OP_block_end, .length = 2}, block->bytes);
+    code->arena_used_bytes += sizeof *block + (block->count + 1) * sizeof(struct insn);
+    page->at[start / 2] = at;
+    for (unsigned granule = start >> GRANULE_SHIFT; granule <= (offset - 1) >> GRANULE_SHIFT;
+         granule++) {
+        page->granules |= (uint64_t)1 << granule;
+    }
+    return block;
+}
+
+bool code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
+                unsigned size_bytes) {
+    if (code->page_of[page_number] == 0) {
+        return false;
+    }
+    struct code_page *page = &code->pages[code->page_of[page_number] - 1];
+    unsigned end = offset + size_bytes;
+    uint64_t granules = 0;
+    for (unsigned granule = offset >> GRANULE_SHIFT; granule <= (end - 1) >> GRANULE_SHIFT;
+         granule++) {
+        granules |= (uint64_t)1 << granule;
+    }
+    if ((page->granules & granules) == 0) {
+        return false;
+    }
+    bool found = false;
+    unsigned first = offset > BLOCK_BYTES_MAX ? offset - BLOCK_BYTES_MAX : 0;
+    for (unsigned start = first & ~1U; start < end; start += 2) {
+        uint32_t at = page->at[start / 2];
+        if (at != 0 && start + code_block(code, at)->bytes > offset) {
+            page->at[start / 2] = 0;
+            found = true;
+        }
+    }
+    return found;
+}
+
+void code_drop(struct code_cache *code, struct ram *ram) {
+    for (unsigned i = 0; i < code->page_count; i++) {
+        uint64_t page = code->pages[i].page;
+        ram->page_flags[page] &= (uint8_t)~PAGE_CODE;
+        code->page_of[page] = 0;
+    }
+    memset(code->pages, 0, code->page_count * sizeof *code->pages);
+    code->page_count = 0;
+    code->arena_used_bytes = 16;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decoded code by physical page: blocks of straight-line instructions. Private to hart/. */
+#ifndef HART_CODE_H
+#define HART_CODE_H
+
+#include "hart/hart.h"
+
+enum {
+    BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
+    CODE_ARENA_BYTES = 16 << 20,
+    CODE_PAGES_MAX = 2048,
+    OP_block_end = OP_COUNT /* pseudo operation behind the last instruction of a block */
+};
+
+/**
+ * Straight-line instructions up to the first that ends a block, a page's end, or BLOCK_INSNS_MAX.
+ * Inside a block the field insn.length is replaced by the instruction's place: byte offset from the
+ * block's start (even), plus 1 when the instruction is four bytes long. rd of x0 is replaced by
+ * X_SINK.
+ */
+struct block {
+    uint32_t count; /* instructions */
+    uint32_t bytes;
+    uint64_t spare; /* keeps insns on 16-byte units of the arena */
+    struct insn insns[];
+};
+
+/** Blocks that start in one physical page. */
+struct code_page {
+    uint64_t page;               /* number of the page in RAM */
+    uint64_t granules;           /* bit n: some block covers bytes of the n-th 64 bytes */
+    uint32_t at[PAGE_BYTES / 2]; /* block that starts at each half word, in 16-byte units of the
+                                    arena; 0 = none */
+};
+
+struct code_cache {
+    uint8_t *arena;
+    size_t arena_used_bytes;
+    struct code_page *pages;
+    unsigned page_count;
+    uint16_t *page_of; /* for each RAM page: 1 + index in pages, 0 = none */
+};
+
+/** @return NULL when out of memory. */
+struct code_cache *code_new(const struct ram *ram);
+void code_free(struct code_cache *code, const struct ram *ram);
+
+/** Has room for one more page and block? When not, the caller drops everything (code_drop) first.
+ */
+bool code_has_room(const struct code_cache *code);
+
+/** The page's entry, made when there is none. Requires code_has_room. The caller flags the RAM
+ * page. */
+struct code_page *code_page(struct code_cache *code, uint64_t page);
+
+/** Decodes the block at byte @p offset of @p bytes; NULL when its first instruction straddles the
+ * page's end. */
+struct block *code_build(struct code_cache *code, struct code_page *page,
+                         const struct decoder *decoder, const uint8_t *bytes, unsigned offset);
+
+/** Forgets the blocks that cover any of the bytes written. @return true when there were some. */
+bool code_wrote(struct code_cache *code, uint64_t page, unsigned offset, unsigned size_bytes);
+
+/** Forgets everything; pages lose PAGE_CODE. Fetch TLBs must be flushed with it. */
+void code_drop(struct code_cache *code, struct ram *ram);
+
+static inline struct block *code_block(const struct code_cache *code, uint32_t at) {
+    return (struct block *)(void *)(code->arena + (size_t)at * 16);
+}
+
+/** A decoded instruction as it stands in a block, @p offset bytes from the block's start. */
+struct insn code_placed(struct insn insn, unsigned offset);
+
+#endif

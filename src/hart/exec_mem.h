@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bodies of loads, stores, atomics and cache-block operations. Included by interp.c. */
+#ifndef HART_EXEC_MEM_H
+#define HART_EXEC_MEM_H
+
+#include "hart/exec.h"
+
+/* -- Loads and stores
+ * ------------------------------------------------------------------------------ */
+
+/* rd is written only when the load did not trap. */
+#define LOAD(name, type)                                                                           \
+    static inline enum flow exec_##name(struct hart *hart, const struct insn *insn) {              \
+        uint64_t value;                                                                            \
+        enum flow flow = exec_load(hart, insn, sizeof(type), &value);                              \
+        if (likely(flow != FLOW_TRAP)) {                                                           \
+            hart->x[insn->rd] = (uint64_t)(int64_t)(type)value;                                    \
+        }                                                                                          \
+        return flow;                                                                               \
+    }
+#define STORE(name, type)                                                                          \
+    static inline enum flow exec_##name(struct hart *hart, const struct insn *insn) {              \
+        return exec_store(hart, insn, sizeof(type), hart->x[insn->rs2]);                           \
+    }
+
+LOAD(lb, int8_t)
+LOAD(lh, int16_t)
+LOAD(lw, int32_t)
+LOAD(ld, int64_t)
+LOAD(lbu, uint8_t)
+LOAD(lhu, uint16_t)
+LOAD(lwu, uint32_t)
+STORE(sb, uint8_t)
+STORE(sh, uint16_t)
+STORE(sw, uint32_t)
+STORE(sd, uint64_t)
+
+#undef LOAD
+#undef STORE
+
+/* -- Atomics
+ * --------------------------------------------------------------------------------------- */
+
+/** Translates the address in rs1 for an atomic access. */
+static inline enum flow exec_atomic(struct hart *hart, const struct insn *insn, unsigned size_bytes,
+                                    enum access access, paddr *address) {
+    struct request request = {.address = hart->x[insn->rs1],
+                              .size_bytes = size_bytes,
+                              .access = access,
+                              .priv = mmu_data_privilege(hart)};
+    uint64_t key = request.address >> PAGE_SHIFT | hart->data_context;
+    const struct tlb_entry *entry = mmu_entry(hart, key);
+    const struct ram *ram = &hart->harts->bus->ram;
+    bool hit = (access == ACCESS_READ ? entry->read_key : entry->write_key) == key;
+    if (likely(hit && (request.address & (size_bytes - 1)) == 0)) {
+        *address =
+            ram->base + (uint64_t)(entry->host - ram->bytes) + (request.address & (PAGE_BYTES - 1));
+        return FLOW_NEXT;
+    }
+    exec_sync(hart, insn);
+    return mmu_atomic(hart, &request, address);
+}
+
+/** Loads for an atomic, sign-extended. */
+static inline uint64_t exec_atomic_read(const struct hart *hart, paddr address,
+                                        unsigned size_bytes) {
+    uint64_t value = 0;
+    memcpy(&value, ram_at(&hart->harts->bus->ram, address), size_bytes);
+    return size_bytes == 4 ? (uint64_t)(int64_t)(int32_t)(uint32_t)value : value;
+}
+
+static inline enum flow exec_atomic_write(struct hart *hart, const struct insn *insn, paddr address,
+                                          uint64_t value, unsigned size_bytes) {
+    exec_sync(hart, insn);
+    mmu_ram_store(hart, address, &value, size_bytes);
+    return mmu_settled(hart);
+}
+
+static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsigned size_bytes) {
+    paddr address;
+    enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_READ, &address);
+    if (flow == FLOW_NEXT) {
+        hart->x[insn->rd] = exec_atomic_read(hart, address, size_bytes);
+        hart->reserved = true;
+        hart->reservation = address & ~(paddr)(CACHE_LINE_BYTES - 1);
+    }
+    return flow;
+}
+
+/* The address is checked for a store even when the reservation is gone, so that the outcome never
+ * hides a fault. */
+static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsigned size_bytes) {
+    paddr address;
+    enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_WRITE, &address);
+    if (flow != FLOW_NEXT) {
+        return flow;
+    }
+    bool holds = hart->reserved && hart->reservation == (address & ~(paddr)(CACHE_LINE_BYTES - 1));
+    hart->reserved = false;
+    if (holds) {
+        flow = exec_atomic_write(hart, insn, address, hart->x[insn->rs2], size_bytes);
+    }
+    hart->x[insn->rd] = holds ? 0 : 1;
+    return flow;
+}
+
+/* a: old value, b: operand; for .w both are sign-extended, which keeps their order, signed and
+ * unsigned. */
+#define AMO_SIZED(name, size_bytes, extend, expression)                                            \
+    static inline enum flow exec_##name(struct hart *hart, const struct insn *insn) {              \
+        paddr address;                                                                             \
+        enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_WRITE, &address);              \
+        if (flow != FLOW_NEXT) {                                                                   \
+            return flow;                                                                           \
+        }                                                                                          \
+        const uint64_t a = exec_atomic_read(hart, address, size_bytes);                            \
+        const uint64_t b = extend(hart->x[insn->rs2]);                                             \
+        flow = exec_atomic_write(hart, insn, address, (expression), size_bytes);                   \
+        hart->x[insn->rd] = a;                                                                     \
+        return flow;                                                                               \
+    }
+#define EXTEND_W(value) ((uint64_t)(int64_t)(int32_t)(uint32_t)(value))
+#define EXTEND_D(value) (value)
+#define AMO(name, expression)                                                                      \
+    AMO_SIZED(name##_w, 4, EXTEND_W, expression)                                                   \
+    AMO_SIZED(name##_d, 8, EXTEND_D, expression)
+
+AMO(amoswap, ((void)a, b))
+AMO(amoadd, a + b)
+AMO(amoxor, a ^ b)
+AMO(amoand, a &b)
+AMO(amoor, a | b)
+AMO(amomin, (int64_t)a < (int64_t)b ? a : b)
+AMO(amomax, (int64_t)a > (int64_t)b ? a : b)
+AMO(amominu, a < b ? a : b)
+AMO(amomaxu, a > b ? a : b)
+
+#undef AMO
+#undef AMO_SIZED
+#undef EXTEND_W
+#undef EXTEND_D
+
+static inline enum flow exec_lr_w(struct hart *hart, const struct insn *insn) {
+    return exec_lr(hart, insn, 4);
+}
+
+static inline enum flow exec_lr_d(struct hart *hart, const struct insn *insn) {
+    return exec_lr(hart, insn, 8);
+}
+
+static inline enum flow exec_sc_w(struct hart *hart, const struct insn *insn) {
+    return exec_sc(hart, insn, 4);
+}
+
+static inline enum flow exec_sc_d(struct hart *hart, const struct insn *insn) {
+    return exec_sc(hart, insn, 8);
+}
+
+/* -- Cache blocks: without caches they only check
+ * -------------------------------------------------- */
+
+/** Does menvcfg, and in U mode senvcfg, have any of @p bits on, as the mode asks? */
+static inline bool exec_envcfg_allows(const struct hart *hart, uint64_t bits) {
+    if (hart->priv != PRIV_M && (hart->menvcfg & bits) == 0) {
+        return false;
+    }
+    return hart->priv != PRIV_U || (hart->senvcfg & bits) != 0;
+}
+
+/** cbo.inval, cbo.clean, cbo.flush: load or store permission is enough; faults are those of a
+ * store. */
+static inline enum flow exec_cbo(struct hart *hart, const struct insn *insn, uint64_t envcfg_bits) {
+    if (!exec_envcfg_allows(hart, envcfg_bits)) {
+        return exec_illegal(hart, insn);
+    }
+    struct request request = {.address = hart->x[insn->rs1],
+                              .size_bytes = 1,
+                              .access = ACCESS_READ,
+                              .priv = mmu_data_privilege(hart)};
+    struct translation translation;
+    exec_sync(hart, insn);
+    if (mmu_translate(hart, &request, &translation) == FAULT_NONE) {
+        return FLOW_NEXT;
+    }
+    request.access = ACCESS_WRITE;
+    enum access_fault fault = mmu_translate(hart, &request, &translation);
+    return fault == FAULT_NONE ? FLOW_NEXT : mmu_fault(hart, ACCESS_WRITE, fault, request.address);
+}
+
+static inline enum flow exec_cbo_inval(struct hart *hart, const struct insn *insn) {
+    return exec_cbo(hart, insn, ENVCFG_CBIE);
+}
+
+static inline enum flow exec_cbo_clean(struct hart *hart, const struct insn *insn) {
+    return exec_cbo(hart, insn, ENVCFG_CBCFE);
+}
+
+static inline enum flow exec_cbo_flush(struct hart *hart, const struct insn *insn) {
+    return exec_cbo(hart, insn, ENVCFG_CBCFE);
+}
+
+static inline enum flow exec_cbo_zero(struct hart *hart, const struct insn *insn) {
+    static const uint8_t zeros[CACHE_LINE_BYTES];
+    if (!exec_envcfg_allows(hart, ENVCFG_CBZE)) {
+        return exec_illegal(hart, insn);
+    }
+    struct request request = {.address = hart->x[insn->rs1],
+                              .size_bytes = 1,
+                              .access = ACCESS_WRITE,
+                              .priv = mmu_data_privilege(hart)};
+    paddr address;
+    exec_sync(hart, insn);
+    enum flow flow = mmu_atomic(hart, &request, &address);
+    if (flow == FLOW_NEXT) {
+        mmu_ram_store(hart, address & ~(paddr)(CACHE_LINE_BYTES - 1), zeros, sizeof zeros);
+        flow = mmu_settled(hart);
+    }
+    return flow;
+}
+
+#endif

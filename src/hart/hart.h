@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A RISC-V hart: architectural state, traps, CSRs, address translation, and the interpreter that
+ * defines it all. */
+#ifndef HART_HART_H
+#define HART_HART_H
+
+#include "bus/bus.h"
+#include "isa/isa.h"
+#include "vtime/vtime.h"
+
+/** Virtual address. */
+typedef uint64_t vaddr;
+
+struct hart;
+struct code_cache;
+
+/* -- The harts of one machine
+ * ------------------------------------------------------------------------- */
+
+enum { TABLES_MAX = 4096 };
+
+enum { HARTS_MAX = 512, CACHE_LINE_BYTES = 64, PMP_ENTRIES = 16, HPM_COUNTERS = 29 };
+
+/** Told when a store of @p size_bytes at @p address has touched the 8 bytes of tohost. */
+typedef void tohost_fn(void *owner, paddr address, uint64_t size_bytes);
+
+/** What the harts of a machine share: memory, time, decoded code. */
+struct harts {
+    struct hart **hart; /* count of them, owned */
+    unsigned count;
+    struct bus *bus;
+    struct sched *sched;
+    struct decoder *decoder;
+    struct code_cache *code;
+    ext_set ext;
+    bool tohost_set;
+    paddr tohost;
+    tohost_fn *tohost_written;
+    void *tohost_owner;
+    struct hart *writer; /* hart whose store is under way, NULL for a device's */
+    uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
+    size_t table_count;
+};
+
+/**
+ * Makes one hart for each vCPU of @p sched, not yet reset, on @p bus; both outlive the harts.
+ * Installs itself as the RAM's write watcher.
+ * @errors STATUS_USAGE when out of memory.
+ */
+enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct sched *sched,
+                       struct error *error);
+void harts_free(struct harts *harts);
+
+/** Drops every cache (TLBs, decoded code) of every hart. Changes no result (law 13). */
+void harts_drop_caches(struct harts *harts);
+
+/** Watches the 8 bytes at @p address (8-byte aligned, in RAM) for stores. */
+void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, void *owner);
+
+/** Walks all harts with their reservations, in order. */
+void harts_state(const struct harts *harts, struct stream *stream);
+
+/** Must be called before a turn begins: pages with reservations lose their write permission in all
+ * TLBs. */
+void harts_begin_turn(struct harts *harts);
+
+/* -- State
+ * ---------------------------------------------------------------------------------------------- */
+
+enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
+
+enum { X_SINK = 32 }; /* x[X_SINK] swallows writes to x0 */
+
+enum { TLB_ENTRIES = 512, FETCH_ENTRIES = 256 };
+
+/** Translation for loads and stores. A key is page number | context << 52; TLB_EMPTY never matches.
+ */
+struct tlb_entry {
+    uint64_t read_key;
+    uint64_t write_key;
+    uint8_t *host; /* the page's bytes */
+    paddr leaf;    /* address of the leaf page-table entry it rests on, or TLB_NO_LEAF */
+};
+
+/** Translation for instruction fetch. */
+struct fetch_entry {
+    uint64_t key;
+    struct code_page *page;
+    paddr base; /* physical address of the page */
+    paddr leaf;
+};
+
+#define TLB_EMPTY UINT64_MAX
+#define TLB_NO_LEAF UINT64_MAX
+
+/** Trap causes as in mcause. @spec Privileged ISA 20240411, table 14 */
+enum cause {
+    CAUSE_FETCH_MISALIGNED = 0,
+    CAUSE_FETCH_ACCESS = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_BREAKPOINT = 3,
+    CAUSE_LOAD_MISALIGNED = 4,
+    CAUSE_LOAD_ACCESS = 5,
+    CAUSE_STORE_MISALIGNED = 6,
+    CAUSE_STORE_ACCESS = 7,
+    CAUSE_ECALL_U = 8,
+    CAUSE_ECALL_S = 9,
+    CAUSE_ECALL_M = 11,
+    CAUSE_FETCH_PAGE = 12,
+    CAUSE_LOAD_PAGE = 13,
+    CAUSE_STORE_PAGE = 15
+};
+
+/** Set in mcause and scause when an interrupt was taken. */
+#define CAUSE_INTERRUPT ((uint64_t)1 << 63)
+
+/** Bits of mip and mie. */
+enum {
+    IP_SSIP = 1 << 1,
+    IP_MSIP = 1 << 3,
+    IP_STIP = 1 << 5,
+    IP_MTIP = 1 << 7,
+    IP_SEIP = 1 << 9,
+    IP_MEIP = 1 << 11
+};
+
+/** Bits of mstatus that exist here. */
+#define MSTATUS_SIE ((uint64_t)1 << 1)
+#define MSTATUS_MIE ((uint64_t)1 << 3)
+#define MSTATUS_SPIE ((uint64_t)1 << 5)
+#define MSTATUS_MPIE ((uint64_t)1 << 7)
+#define MSTATUS_SPP ((uint64_t)1 << 8)
+#define MSTATUS_MPP ((uint64_t)3 << 11)
+#define MSTATUS_FS ((uint64_t)3 << 13)
+#define MSTATUS_MPRV ((uint64_t)1 << 17)
+#define MSTATUS_SUM ((uint64_t)1 << 18)
+#define MSTATUS_MXR ((uint64_t)1 << 19)
+#define MSTATUS_TVM ((uint64_t)1 << 20)
+#define MSTATUS_TW ((uint64_t)1 << 21)
+#define MSTATUS_TSR ((uint64_t)1 << 22)
+#define MSTATUS_UXL ((uint64_t)3 << 32)
+#define MSTATUS_SXL ((uint64_t)3 << 34)
+#define MSTATUS_SD ((uint64_t)1 << 63)
+
+/** Bits of menvcfg and senvcfg. */
+#define ENVCFG_FIOM ((uint64_t)1 << 0)
+#define ENVCFG_CBIE ((uint64_t)3 << 4)
+#define ENVCFG_CBCFE ((uint64_t)1 << 6)
+#define ENVCFG_CBZE ((uint64_t)1 << 7)
+#define ENVCFG_ADUE ((uint64_t)1 << 61)
+#define ENVCFG_PBMTE ((uint64_t)1 << 62)
+#define ENVCFG_STCE ((uint64_t)1 << 63)
+
+/** One of mcycle and minstret: reads as base + count since; while inhibited it stands at base. */
+struct counter {
+    uint64_t base; /* value - count when running, value when inhibited; modulo 2^64 */
+    bool inhibited;
+};
+
+struct hart {
+    /* What the fast paths touch. */
+    uint64_t x[33];
+    uint64_t pc;            /* exact between blocks and whenever the hart calls out */
+    uint64_t data_context;  /* context of loads and stores, in bits 63:52 */
+    uint64_t fetch_context; /* context of fetches, in bits 63:52 */
+    struct clock
+        *clock; /* its vCPU's: clock->steps is the position, exact whenever the hart calls out */
+    const struct insn *block_insns; /* the block being executed, its address, its first position */
+    uint64_t block_pc;
+    uint64_t block_steps;
+    uint64_t f[32];
+    uint64_t mstatus; /* without SD, which is derived */
+    uint8_t frm;
+    uint8_t fflags;
+    uint8_t priv;        /* enum privilege */
+    bool check;          /* interrupts or translations may have changed: leave the block */
+    bool leave;          /* deadlines or the machine may have changed: leave the engine */
+    uint8_t target_mask; /* address bits that a jump target may not have: 2 without C, else 0 */
+    struct tlb_entry tlb[TLB_ENTRIES];
+    struct fetch_entry fetch[FETCH_ENTRIES];
+
+    /* The rest of the architecture. */
+    unsigned id;
+    struct harts *harts;
+    struct vcpu *vcpu;
+    uint64_t lines; /* mip bits driven from outside: MSIP MTIP MEIP SEIP and, with STCE, STIP */
+    uint64_t mip;   /* mip bits that software holds: SSIP STIP SEIP */
+    uint64_t mie, mideleg, medeleg;
+    uint64_t mtvec, mscratch, mepc, mcause, mtval;
+    uint64_t stvec, sscratch, sepc, scause, stval;
+    uint64_t satp, stimecmp, menvcfg, senvcfg;
+    uint32_t mcounteren, scounteren;
+    uint32_t mcountinhibit;
+    struct counter cycle, instret;
+    uint64_t unretired; /* steps that did not retire: retired = steps - unretired */
+    uint8_t pmpcfg[PMP_ENTRIES];
+    uint64_t pmpaddr[PMP_ENTRIES];
+    bool reserved; /* holds a reservation on the aligned 64 bytes at reservation */
+    paddr reservation;
+    struct comparator supervisor_timer; /* stimecmp, on the hart's own clock */
+
+    /* Caches of the above: never part of the state. */
+    uint64_t space_satp[256]; /* satp that a translation space number stands for */
+    bool space_used[256];
+    bool pmp_active;       /* any PMP entry is on */
+    struct insn single[2]; /* room for a one-instruction block */
+};
+
+/** Does the CPU have this extension? */
+static inline bool hart_has(const struct hart *hart, enum ext ext) {
+    return (hart->harts->ext & ext_bit(ext)) != 0;
+}
+
+/* -- hart.c: reset, traps, interrupts
+ * ------------------------------------------------------------------------ */
+
+/** Reset state: M mode, pc, a0 = hart id, a1 = device tree; counters 0; steps go on; lines stay as
+ * driven. */
+void hart_reset(struct hart *hart, vaddr pc, uint64_t a1);
+
+/** Drives mip bits from outside (MSIP, MTIP, MEIP, SEIP). Wakes the vCPU when that makes an enabled
+ * one pending. */
+void hart_set_lines(struct hart *hart, uint64_t bits, bool level);
+
+/** mip as a read of the CSR gives it. */
+uint64_t hart_mip(const struct hart *hart);
+
+/**
+ * Takes the highest-priority interrupt that is pending, enabled and allowed now, if any: no step
+ * (law 1).
+ * @return true when one was taken.
+ * @spec Privileged ISA 20240411, 3.1.6.1, 3.1.9
+ */
+bool hart_take_interrupt(struct hart *hart);
+
+/** Is an interrupt pending that mie enables (whatever mstatus says)? What ends WFI. */
+bool hart_wake_pending(const struct hart *hart);
+
+/**
+ * Takes an exception at hart->pc (which must be exact). Counts the step as unretired; moves pc and
+ * privilege. The step itself is counted by the engine.
+ */
+void hart_exception(struct hart *hart, enum cause cause, uint64_t tval);
+
+/** MRET and SRET; the caller has checked that they are legal. Sets pc. */
+void hart_mret(struct hart *hart);
+void hart_sret(struct hart *hart);
+
+/** After a change of privilege, mstatus, satp, PMP or envcfg: recomputes contexts; sets check. */
+void hart_changed(struct hart *hart);
+
+/** Instructions retired. */
+uint64_t hart_retired(const struct hart *hart);
+
+/* -- csr.c: control and status registers
+ * -------------------------------------------------------------------- */
+
+/**
+ * Reads a CSR for a CSR instruction in the present mode. hart->clock->steps must be exact.
+ * @param writes  The same instruction also writes (read-only CSRs are then illegal).
+ * @return false: illegal instruction.
+ */
+bool csr_read(struct hart *hart, unsigned number, bool writes, uint64_t *value);
+/**
+ * What csrrs/csrrc modify, where it differs from what is read: mip and sip, whose SEIP reads as
+ * software | line but is modified from the software bit alone. Called after csr_read with its
+ * value.
+ */
+uint64_t csr_modify_base(const struct hart *hart, unsigned number, uint64_t value);
+/** Writes a CSR that csr_read has allowed. Takes effect after the instruction: position + 1 for
+ * counters. */
+void csr_write(struct hart *hart, unsigned number, uint64_t value);
+
+/** Is the FP unit on and the rounding mode rm (7 = dynamic) valid? Gives the mode to use. */
+static inline bool fp_round_mode(const struct hart *hart, unsigned rm, unsigned *round) {
+    *round = rm == 7 ? hart->frm : rm;
+    return *round <= 4;
+}
+
+/* -- pmp.c: physical memory protection
+ * ----------------------------------------------------------------------- */
+
+enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_FETCH = 4 };
+
+/** Permissions (OR of enum access) for all of [address, address + size) at @p priv; partial matches
+ * give none. */
+unsigned pmp_check(const struct hart *hart, paddr address, uint64_t size_bytes,
+                   enum privilege priv);
+/** The same for the page around @p address; *uniform = false when entries cut the page, then check
+ * each access. */
+unsigned pmp_check_page(const struct hart *hart, paddr address, enum privilege priv, bool *uniform);
+
+/** All entries off and unlocked; the caller then calls mmu_flush and hart_changed. */
+void pmp_reset(struct hart *hart);
+/** The registers: pmpcfg of the eight entries from @p first (0 or 8), pmpaddr of one entry. */
+uint64_t pmp_config(const struct hart *hart, unsigned first);
+void pmp_set_config(struct hart *hart, unsigned first, uint64_t value);
+void pmp_set_address(struct hart *hart, unsigned entry, uint64_t value);
+
+/* -- mmu.c: translation, TLB, memory accesses off the fast path
+ * ------------------------------------------------ */
+
+/** Why an access did not go through, or that it did. */
+enum access_fault { FAULT_NONE, FAULT_PAGE, FAULT_ACCESS };
+
+enum { WALK_LEVELS_MAX = 5 };
+
+/** One access to be translated; it lies within one page. */
+struct request {
+    vaddr address;
+    unsigned size_bytes;
+    enum access access;
+    enum privilege priv; /* effective */
+};
+
+/** A successful translation. */
+struct translation {
+    paddr address;
+    unsigned allowed; /* enum access bits under the asking context; fetch on its own, read and write
+                         together */
+    paddr leaf;       /* address of the leaf entry, TLB_NO_LEAF when untranslated */
+    bool whole_page;  /* allowed holds for the whole page: may go to a TLB */
+    paddr pointers[WALK_LEVELS_MAX]; /* addresses of the entries that led to the leaf */
+    unsigned pointer_count;
+};
+
+/**
+ * Translates one access; updates A and D when Svadu is on; checks PMP.
+ * @spec Privileged ISA 20240411, 11.3.2
+ */
+enum access_fault mmu_translate(struct hart *hart, const struct request *request,
+                                struct translation *out);
+
+/** Effective privilege of loads and stores (MPRV). */
+enum privilege mmu_data_privilege(const struct hart *hart);
+
+/** Drops this hart's TLBs. */
+void mmu_flush(struct hart *hart);
+
+/** Contexts for the TLB keys; called by hart_changed. */
+void mmu_set_contexts(struct hart *hart);
+
+/* -- interp.c: the engine that defines the semantics
+ * ------------------------------------------------------------- */
+
+/**
+ * Runs at most @p budget_steps steps; stops early when the vCPU sleeps or something outside must be
+ * looked at. clock->steps has moved by the result. Interrupts that are takeable are taken first.
+ * @return Steps taken, at least 1 unless the vCPU sleeps.
+ */
+uint64_t interp_run(struct hart *hart, uint64_t budget_steps);
+
+#endif

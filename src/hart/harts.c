@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All harts of a machine together, and what a store by one of them means to the others. */
+#include <stdlib.h>
+
+#include "hart/code.h"
+#include "hart/mmu.h"
+
+/* -- Watching stores
+ * ------------------------------------------------------------------------------------ */
+
+static bool ranges_meet(paddr a, uint64_t a_bytes, paddr b, uint64_t b_bytes) {
+    return a < b + b_bytes && b < a + a_bytes;
+}
+
+/** Ends the reservations of other harts in the bytes written; the page loses its flag with the last
+ * one in it. */
+static void reservations_end(struct harts *harts, paddr address, uint64_t size_bytes) {
+    bool others_in_page = false;
+    for (unsigned i = 0; i < harts->count; i++) {
+        struct hart *hart = harts->hart[i];
+        if (hart == harts->writer || !hart->reserved) {
+            continue;
+        }
+        if (ranges_meet(hart->reservation, CACHE_LINE_BYTES, address, size_bytes)) {
+            hart->reserved = false;
+        } else if (hart->reservation >> PAGE_SHIFT == address >> PAGE_SHIFT) {
+            others_in_page = true;
+        }
+    }
+    if (!others_in_page) {
+        harts->bus->ram.page_flags[ram_page(&harts->bus->ram, address)] &= (uint8_t)~PAGE_RESERVED;
+    }
+}
+
+static void code_changed(struct harts *harts, paddr address, uint64_t size_bytes) {
+    unsigned offset = (unsigned)(address & (PAGE_BYTES - 1));
+    if (code_wrote(harts->code, ram_page(&harts->bus->ram, address), offset,
+                   (unsigned)size_bytes)) {
+        for (unsigned i = 0; i < harts->count; i++) {
+            harts->hart[i]->check = true;
+        }
+    }
+}
+
+static void before_write(void *owner, paddr address, uint64_t size_bytes) {
+    struct harts *harts = owner;
+    uint8_t flags = harts->bus->ram.page_flags[ram_page(&harts->bus->ram, address)];
+    if ((flags & (PAGE_LEAF_TABLE | PAGE_POINTER_TABLE)) != 0) {
+        mmu_tables_written(harts, address, size_bytes);
+    }
+    if ((flags & PAGE_CODE) != 0) {
+        code_changed(harts, address, size_bytes);
+    }
+    if ((flags & PAGE_RESERVED) != 0) {
+        reservations_end(harts, address, size_bytes);
+    }
+}
+
+static void after_write(void *owner, paddr address, uint64_t size_bytes) {
+    struct harts *harts = owner;
+    if (harts->tohost_set && ranges_meet(harts->tohost, 8, address, size_bytes)) {
+        harts->tohost_written(harts->tohost_owner, address, size_bytes);
+        if (harts->writer != NULL) {
+            harts->writer->leave = true;
+        }
+    }
+}
+
+void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, void *owner) {
+    harts->tohost_set = true;
+    harts->tohost = address;
+    harts->tohost_written = written;
+    harts->tohost_owner = owner;
+    mmu_flag_page(harts, address, PAGE_WATCHED);
+}
+
+/* A hart's own stores leave its reservation alone, so the page of the one that runs needs no flag.
+ */
+void harts_begin_turn(struct harts *harts) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        if (harts->hart[i]->reserved && i != harts->sched->current) {
+            mmu_flag_page(harts, harts->hart[i]->reservation, PAGE_RESERVED);
+        }
+    }
+}
+
+void harts_drop_caches(struct harts *harts) {
+    mmu_drop_all(harts);
+    code_drop(harts->code, &harts->bus->ram);
+}
+
+/* -- Birth and death
+ * -------------------------------------------------------------------------------------- */
+
+static void timer_changed(void *owner, bool level) {
+    hart_set_lines(owner, IP_STIP, level);
+}
+
+static struct hart *hart_new(struct harts *harts, unsigned id) {
+    struct hart *hart = calloc(1, sizeof *hart);
+    if (hart == NULL) {
+        return NULL;
+    }
+    hart->id = id;
+    hart->harts = harts;
+    hart->vcpu = &harts->sched->vcpus[id];
+    hart->clock = &hart->vcpu->clock;
+    hart->target_mask = (harts->ext & ext_bit(EXT_c)) != 0 ? 0 : 2;
+    mmu_flush(hart);
+    if (!comparator_attach(harts->sched, id, &hart->supervisor_timer, timer_changed, hart)) {
+        free(hart);
+        return NULL;
+    }
+    return hart;
+}
+
+enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct sched *sched,
+                       struct error *error) {
+    *harts = (struct harts){.bus = bus, .sched = sched, .ext = ext};
+    unsigned count = sched->vcpu_count;
+    harts->hart = calloc(count, sizeof(struct hart *));
+    harts->tables = calloc(TABLES_MAX, sizeof *harts->tables);
+    harts->decoder = decoder_new(ext);
+    harts->code = code_new(&bus->ram);
+    bool complete = harts->hart != NULL && harts->tables != NULL && harts->decoder != NULL &&
+                    harts->code != NULL;
+    while (complete && harts->count < count) {
+        harts->hart[harts->count] = hart_new(harts, harts->count);
+        complete = harts->hart[harts->count] != NULL;
+        harts->count += complete ? 1 : 0;
+    }
+    if (!complete) {
+        harts_free(harts);
+        return error_set(error, STATUS_USAGE, "no memory for %u harts: use a smaller --smp", count);
+    }
+    bus->ram.before_write = before_write;
+    bus->ram.after_write = after_write;
+    bus->ram.owner = harts;
+    return STATUS_OK;
+}
+
+void harts_free(struct harts *harts) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        free(harts->hart[i]);
+    }
+    free(harts->hart);
+    free(harts->tables);
+    decoder_free(harts->decoder);
+    code_free(harts->code, &harts->bus->ram);
+    *harts = (struct harts){.bus = harts->bus};
+}

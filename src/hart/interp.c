@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The interpreter: the semantics of every instruction, and the engine that other engines are
+ * compared with.
+ *
+ * It runs blocks of decoded instructions (code.h). Nothing is counted per instruction: at a block's
+ * start the position is known, and inside it the position is that plus the distance from the
+ * block's first instruction, which exec_sync() works out when somebody wants to know. The same goes
+ * for pc.
+ *
+ * 1. A block that would overrun the budget is not entered; the rest of the budget runs one
+ * instruction at a time.
+ * 2. Interrupts are looked for where blocks begin, and only after hart->check was set. Whatever can
+ * make one takeable sets it, and ends the block, so none is ever taken late.
+ * 3. Whatever can bring a deadline nearer or stop the machine sets hart->leave; the engine returns
+ * after that instruction, and the caller works out a new budget.
+ * 4. Each block is found through the fetch TLB, so a change of a page table or of code acts on the
+ * next instruction.
+ *
+ * Bodies are inlined into one function, and each jumps straight to the next one's address (labels
+ * as values, which gcc and clang share): the host predicts such jumps by the path that led to them,
+ * where the single jump of a switch had to serve every instruction. */
+#include "hart/exec.h"
+#include "hart/exec_fp.h"
+#include "hart/exec_int.h"
+#include "hart/exec_mem.h"
+#include "hart/exec_sys.h"
+
+/* -- Finding code
+ * -------------------------------------------------------------------------------------- */
+
+/** The block at pc, from the fetch TLB alone, or NULL. */
+static ALWAYS_INLINE const struct block *block_at(struct hart *hart) {
+    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
+    if (unlikely(entry->key != key)) {
+        return NULL;
+    }
+    uint32_t at = entry->page->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
+    return at == 0 ? NULL : code_block(hart->harts->code, at);
+}
+
+/** Decodes the block at pc, if its code can be kept. @return false: the fetch trapped. */
+static bool block_make(struct hart *hart) {
+    struct harts *harts = hart->harts;
+    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
+    if (!code_has_room(harts->code)) {
+        harts_drop_caches(harts);
+    }
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
+    if (entry->key != key && !mmu_fetch_fill(hart)) {
+        return false;
+    }
+    if (entry->key == key) {
+        const uint8_t *bytes = ram_at(&harts->bus->ram, entry->base);
+        code_build(harts->code, entry->page, harts->decoder, bytes,
+                   (unsigned)(hart->pc & (PAGE_BYTES - 1)));
+    }
+    return true;
+}
+
+/** A block of one instruction, for the end of a budget and for code that cannot be kept. NULL: the
+ * fetch trapped. */
+static const struct insn *single_make(struct hart *hart) {
+    uint32_t bits;
+    if (!mmu_fetch_bits(hart, &bits)) {
+        return NULL;
+    }
+    struct insn insn = decode(hart->harts->decoder, bits);
+    hart->single[0] = code_placed(insn, 0);
+    hart->single[1] = code_placed((struct insn){.op = OP_block_end, .length = 2}, insn.length);
+    return hart->single;
+}
+
+/** First instruction of the single-instruction block at pc, taken from a kept block when there is
+ * one. */
+static const struct insn *single_at(struct hart *hart) {
+    const struct block *block = block_at(hart);
+    if (block == NULL) {
+        return single_make(hart);
+    }
+    unsigned length = (block->insns[0].length & 1) != 0 ? 4 : 2;
+    hart->single[0] = block->insns[0];
+    hart->single[1] = code_placed((struct insn){.op = OP_block_end, .length = 2}, length);
+    return hart->single;
+}
+
+/**
+ * The instructions to run at pc, at most @p budget_steps of them.
+ * @return NULL: the fetch trapped, which took a step.
+ */
+static const struct insn *insns_at(struct hart *hart, uint64_t budget_steps) {
+    const struct block *block = block_at(hart);
+    if (block == NULL) {
+        if (!block_make(hart)) {
+            return NULL;
+        }
+        block = block_at(hart);
+    }
+    if (block == NULL || block->count > budget_steps) {
+        return single_at(hart);
+    }
+    return block->insns;
+}
+
+/* -- Running
+ * ------------------------------------------------------------------------------------------- */
+
+/**
+ * Runs blocks from pc at position @p at until position @p end, or until something is to be looked
+ * at.
+ * @return The position reached; pc is exact.
+ */
+__attribute__((flatten)) static uint64_t blocks_run(struct hart *hart, uint64_t at, uint64_t end) {
+    static const void *const bodies[OP_COUNT + 1] = {
+        [OP_illegal] = &&do_illegal_op,
+        [OP_block_end] = &&do_block_end,
+#define COMP(name, format, pattern, ext, traits, expands)
+#define INSN(name, format, pattern, ext, traits) [OP_##name] = &&do_##name,
+#include "isa/insn.def"
+#undef INSN
+    };
+    const struct insn *insn;
+    enum flow flow;
+
+next_block:
+    if (unlikely(at >= end || hart->check || hart->leave)) {
+        return at;
+    }
+    const struct block *block = block_at(hart);
+    if (likely(block != NULL && block->count <= end - at)) {
+        insn = block->insns;
+    } else {
+        hart->clock->steps = at;
+        insn = insns_at(hart, end - at);
+        if (insn == NULL) {
+            at++;
+            goto next_block;
+        }
+    }
+    hart->block_insns = insn;
+    hart->block_pc = hart->pc;
+    hart->block_steps = at;
+    goto *bodies[insn->op];
+
+#define INSN(name, format, pattern, ext, traits)                                                   \
+    do_##name : flow = exec_##name(hart, insn);                                                    \
+    if (likely(flow == FLOW_NEXT)) {                                                               \
+        insn++;                                                                                    \
+        goto *bodies[insn->op];                                                                    \
+    }                                                                                              \
+    goto left;
+#include "isa/insn.def"
+#undef INSN
+#undef COMP
+
+do_illegal_op:
+    flow = exec_illegal_op(hart, insn);
+    goto left;
+
+do_block_end:
+    hart->pc = exec_pc(hart, insn);
+    at += (uint64_t)(insn - hart->block_insns);
+    goto next_block;
+
+left:
+    if (flow == FLOW_LEAVE) {
+        hart->pc = exec_next_pc(hart, insn);
+    }
+    at += (uint64_t)(insn - hart->block_insns) + 1;
+    goto next_block;
+}
+
+uint64_t interp_run(struct hart *hart, uint64_t budget_steps) {
+    uint64_t start = hart->clock->steps;
+    uint64_t end = start + budget_steps;
+    uint64_t at = start;
+    hart->leave = false;
+    do {
+        hart->check = false;
+        hart_take_interrupt(hart);
+        hart->check = false;
+        at = blocks_run(hart, at, end);
+        hart->clock->steps = at;
+    } while (at < end && !hart->leave);
+    return at - start;
+}

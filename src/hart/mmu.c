@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Address translation, and TLBs that nobody can see.
+ *
+ * Law 13 wants that no stale translation is ever used, so sfence.vma has nothing to do here. A TLB
+ * entry is a pure function of page tables in memory, of its context (translation space, privilege,
+ * SUM, MXR) and of PMP and menvcfg:
+ *
+ * 1. The context is part of the key. A change of satp, privilege, SUM or MXR selects other entries
+ * and drops none. ASIDs need no tag of their own: the space is named by satp as a whole, and
+ * entries are right under any ASID.
+ * 2. A page that holds an entry's leaf carries PAGE_LEAF_TABLE, pages that held the pointers to it
+ * carry PAGE_POINTER_TABLE. Flagged pages have no write permission in any TLB, so each store to
+ * them comes by tables_written() before it takes place, which looks at what stands there until now:
+ *      - an invalid entry: nothing can rest on it, nothing is dropped. Most stores to page tables
+ * are these.
+ *      - a leaf: the entries that rest on it are found by its address and dropped, on every hart.
+ *      - a pointer: everything is dropped, on every hart, and all table flags with it.
+ * 3. Walks refuse what permission or a missing A or D bit forbids, and entries hold only what walks
+ * granted. So an entry never says more than a walk would say now.
+ * 4. A change of PMP or menvcfg flushes the hart's TLBs.
+ *
+ * A page that was a table once and is ordinary memory now loses its flag at the first store that
+ * finds no entry resting in it, so freed tables do not stay slow.
+ *
+ * Rejected: flushing on sfence.vma alone, as hardware does. It is legal, but then what a guest
+ * without fences sees would depend on the size of the TLB, on grants and on cache drops. */
+#include "hart/mmu.h"
+
+#include <string.h>
+
+#include "hart/code.h"
+
+#define PTE_V ((uint64_t)1 << 0)
+#define PTE_R ((uint64_t)1 << 1)
+#define PTE_W ((uint64_t)1 << 2)
+#define PTE_X ((uint64_t)1 << 3)
+#define PTE_U ((uint64_t)1 << 4)
+#define PTE_A ((uint64_t)1 << 6)
+#define PTE_D ((uint64_t)1 << 7)
+#define PTE_RESERVED ((uint64_t)0x7f << 54)
+#define PTE_PBMT ((uint64_t)3 << 61)
+#define PTE_N ((uint64_t)1 << 63)
+
+enum { SATP_BARE = 0, SATP_SV39 = 8, SPACES = 256 };
+
+/* -- Contexts -----------------------------------------------------------------------------------
+ */
+
+/** Number of the hart's present translation space; a number that stood for another satp takes the
+ * TLB along. */
+static uint64_t space_number(struct hart *hart) {
+    uint64_t satp = bits_get(hart->satp, 63, 60) == SATP_BARE ? 0 : hart->satp;
+    uint64_t space = ((satp * UINT64_C(0x9e3779b97f4a7c15)) >> 56) % SPACES;
+    if (hart->space_used[space] && hart->space_satp[space] != satp) {
+        mmu_flush(hart);
+    }
+    hart->space_used[space] = true;
+    hart->space_satp[space] = satp;
+    return space;
+}
+
+static uint64_t context_key(uint64_t space, enum privilege priv, uint64_t mstatus) {
+    uint64_t sum = (mstatus & MSTATUS_SUM) != 0;
+    uint64_t mxr = (mstatus & MSTATUS_MXR) != 0;
+    uint64_t context =
+        priv == PRIV_M ? (uint64_t)PRIV_M << 2 : space << 4 | (uint64_t)priv << 2 | sum << 1 | mxr;
+    return context << 52;
+}
+
+enum privilege mmu_data_privilege(const struct hart *hart) {
+    if ((hart->mstatus & MSTATUS_MPRV) != 0) {
+        return (enum privilege)bits_get(hart->mstatus, 12, 11);
+    }
+    return (enum privilege)hart->priv;
+}
+
+void mmu_set_contexts(struct hart *hart) {
+    uint64_t space = space_number(hart);
+    hart->data_context = context_key(space, mmu_data_privilege(hart), hart->mstatus);
+    hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
+}
+
+/* -- Dropping entries ---------------------------------------------------------------------------
+ */
+
+void mmu_flush(struct hart *hart) {
+    memset(hart->tlb, 0xff, sizeof hart->tlb);
+    memset(hart->fetch, 0xff, sizeof hart->fetch);
+    hart->check = true;
+}
+
+void mmu_drop_all(struct harts *harts) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        mmu_flush(harts->hart[i]);
+    }
+    for (size_t i = 0; i < harts->table_count; i++) {
+        harts->bus->ram.page_flags[harts->tables[i]] &=
+            (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_POINTER_TABLE);
+    }
+    harts->table_count = 0;
+}
+
+/** Drops what rests on the leaf at @p leaf. @return true when any entry rests on a leaf of the same
+ * page. */
+static bool leaf_drop(struct hart *hart, paddr leaf) {
+    bool page_in_use = false;
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        struct tlb_entry *entry = &hart->tlb[i];
+        if (entry->leaf == leaf) {
+            memset(entry, 0xff, sizeof *entry);
+            hart->check = true;
+        } else if (entry->leaf >> PAGE_SHIFT == leaf >> PAGE_SHIFT) {
+            page_in_use = true;
+        }
+    }
+    for (unsigned i = 0; i < FETCH_ENTRIES; i++) {
+        struct fetch_entry *entry = &hart->fetch[i];
+        if (entry->leaf == leaf) {
+            memset(entry, 0xff, sizeof *entry);
+            hart->check = true;
+        } else if (entry->leaf >> PAGE_SHIFT == leaf >> PAGE_SHIFT) {
+            page_in_use = true;
+        }
+    }
+    return page_in_use;
+}
+
+static void leaf_written(struct harts *harts, paddr leaf) {
+    bool page_in_use = false;
+    for (unsigned i = 0; i < harts->count; i++) {
+        page_in_use |= leaf_drop(harts->hart[i], leaf);
+    }
+    if (!page_in_use) {
+        harts->bus->ram.page_flags[ram_page(&harts->bus->ram, leaf)] &= (uint8_t)~PAGE_LEAF_TABLE;
+    }
+}
+
+void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes) {
+    struct ram *ram = &harts->bus->ram;
+    for (paddr at = address & ~(paddr)7; at < address + size_bytes; at += 8) {
+        uint64_t old;
+        memcpy(&old, ram_at(ram, at), sizeof old);
+        uint8_t flags = ram->page_flags[ram_page(ram, at)];
+        if ((old & PTE_V) == 0) {
+            continue;
+        }
+        if ((old & (PTE_R | PTE_W | PTE_X)) != 0) {
+            if ((flags & PAGE_LEAF_TABLE) != 0) {
+                leaf_written(harts, at);
+            }
+        } else if ((flags & PAGE_POINTER_TABLE) != 0) {
+            mmu_drop_all(harts);
+        }
+    }
+}
+
+/** Takes write permission for a page away from every TLB. */
+static void page_revoke(struct harts *harts, const uint8_t *host) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        struct hart *hart = harts->hart[i];
+        for (unsigned j = 0; j < TLB_ENTRIES; j++) {
+            if (hart->tlb[j].host == host) {
+                hart->tlb[j].write_key = TLB_EMPTY;
+            }
+        }
+    }
+}
+
+void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag) {
+    struct ram *ram = &harts->bus->ram;
+    uint64_t page = ram_page(ram, address);
+    if (ram->page_flags[page] == 0) {
+        page_revoke(harts, ram->bytes + (page << PAGE_SHIFT));
+    }
+    ram->page_flags[page] |= (uint8_t)flag;
+}
+
+/** Flags a page as a page table and remembers it, so that the flag can go when everything is
+ * dropped. */
+static void table_flag(struct harts *harts, paddr address, enum page_flag flag) {
+    uint64_t page = ram_page(&harts->bus->ram, address);
+    uint8_t flags = harts->bus->ram.page_flags[page];
+    if ((flags & flag) != 0) {
+        return;
+    }
+    if ((flags & (PAGE_LEAF_TABLE | PAGE_POINTER_TABLE)) == 0) {
+        harts->tables[harts->table_count++] = page;
+    }
+    mmu_flag_page(harts, address, flag);
+}
+
+/* -- The walk -----------------------------------------------------------------------------------
+ */
+
+/** One translation under way. */
+struct walk {
+    struct hart *hart;
+    vaddr address;
+    enum access access;
+    enum privilege priv;
+    unsigned level;
+    paddr at; /* of the entry last read */
+    uint64_t pte;
+    struct translation *out;
+};
+
+static bool pte_reserved(const struct walk *walk, bool leaf) {
+    const struct hart *hart = walk->hart;
+    uint64_t pte = walk->pte;
+    uint64_t pbmt = pte & PTE_PBMT;
+    bool napot = (pte & PTE_N) != 0;
+    if ((pte & PTE_RESERVED) != 0 || pbmt == PTE_PBMT) {
+        return true;
+    }
+    if (!leaf) {
+        return pbmt != 0 || napot || (pte & (PTE_A | PTE_D | PTE_U)) != 0;
+    }
+    if (pbmt != 0 && (hart->menvcfg & ENVCFG_PBMTE) == 0) {
+        return true;
+    }
+    if (napot) {
+        bool svnapot = (hart->harts->ext & ext_bit(EXT_svnapot)) != 0;
+        return !svnapot || walk->level != 0 || bits_get(pte, 13, 10) != 8;
+    }
+    return bits_get(pte, 53, 10) & (((uint64_t)1 << (9 * walk->level)) - 1);
+}
+
+/** What the leaf's bits allow in this context, D not yet looked at. */
+static unsigned leaf_allows(const struct walk *walk) {
+    uint64_t mstatus = walk->hart->mstatus;
+    bool user = (walk->pte & PTE_U) != 0;
+    if (user != (walk->priv == PRIV_U) &&
+        (walk->priv == PRIV_U || walk->access == ACCESS_FETCH || (mstatus & MSTATUS_SUM) == 0)) {
+        return 0;
+    }
+    unsigned allowed = (walk->pte & PTE_R) != 0 ? ACCESS_READ : 0;
+    if ((walk->pte & PTE_W) != 0) {
+        allowed |= ACCESS_WRITE;
+    }
+    if ((walk->pte & PTE_X) != 0) {
+        allowed |= (mstatus & MSTATUS_MXR) != 0 ? ACCESS_READ | ACCESS_FETCH : ACCESS_FETCH;
+    }
+    return walk->access == ACCESS_FETCH ? allowed & ACCESS_FETCH
+                                        : allowed & (ACCESS_READ | ACCESS_WRITE);
+}
+
+static bool table_allowed(const struct walk *walk, enum access access) {
+    const struct hart *hart = walk->hart;
+    return ram_holds(&hart->harts->bus->ram, walk->at, 8) &&
+           (pmp_check(hart, walk->at, 8, PRIV_S) & access) != 0;
+}
+
+/** Sets A, and D for a write, where the hart may. */
+static enum access_fault leaf_mark(struct walk *walk) {
+    uint64_t wanted = walk->access == ACCESS_WRITE ? PTE_A | PTE_D : PTE_A;
+    if ((walk->pte & wanted) == wanted) {
+        return FAULT_NONE;
+    }
+    if ((walk->hart->menvcfg & ENVCFG_ADUE) == 0) {
+        return FAULT_PAGE;
+    }
+    if (!table_allowed(walk, ACCESS_WRITE)) {
+        return FAULT_ACCESS;
+    }
+    walk->pte |= wanted;
+    mmu_ram_store(walk->hart, walk->at, &walk->pte, sizeof walk->pte);
+    return FAULT_NONE;
+}
+
+static paddr leaf_address(const struct walk *walk) {
+    uint64_t span = ((uint64_t)PAGE_BYTES << (9 * walk->level)) - 1;
+    paddr page = bits_get(walk->pte, 53, 10) << PAGE_SHIFT;
+    if ((walk->pte & PTE_N) != 0) {
+        span = 0xffff;
+        page &= ~span;
+    }
+    return page | (walk->address & span);
+}
+
+static enum access_fault walk_leaf(struct walk *walk) {
+    unsigned allowed = leaf_allows(walk);
+    if (pte_reserved(walk, true) || (allowed & walk->access) == 0) {
+        return FAULT_PAGE;
+    }
+    enum access_fault fault = leaf_mark(walk);
+    if ((walk->pte & PTE_D) == 0) {
+        allowed &= ~(unsigned)ACCESS_WRITE;
+    }
+    walk->out->allowed = allowed;
+    walk->out->address = leaf_address(walk);
+    walk->out->leaf = walk->at;
+    return fault;
+}
+
+static enum access_fault walk_tables(struct walk *walk) {
+    uint64_t satp = walk->hart->satp;
+    unsigned levels = 3 + (unsigned)(bits_get(satp, 63, 60) - SATP_SV39);
+    unsigned top = PAGE_SHIFT + 9 * levels - 1;
+    if ((uint64_t)sign_extend(walk->address, top) != walk->address) {
+        return FAULT_PAGE;
+    }
+    paddr table = bits_get(satp, 43, 0) << PAGE_SHIFT;
+    for (walk->level = levels; walk->level-- > 0;) {
+        unsigned shift = PAGE_SHIFT + 9 * walk->level;
+        walk->at = table + 8 * bits_get(walk->address, shift + 8, shift);
+        if (!table_allowed(walk, ACCESS_READ)) {
+            return FAULT_ACCESS;
+        }
+        memcpy(&walk->pte, ram_at(&walk->hart->harts->bus->ram, walk->at), sizeof walk->pte);
+        if ((walk->pte & PTE_V) == 0 || (walk->pte & (PTE_R | PTE_W)) == PTE_W) {
+            return FAULT_PAGE;
+        }
+        if ((walk->pte & (PTE_R | PTE_X)) != 0) {
+            return walk_leaf(walk);
+        }
+        if (pte_reserved(walk, false)) {
+            return FAULT_PAGE;
+        }
+        walk->out->pointers[walk->out->pointer_count++] = walk->at;
+        table = bits_get(walk->pte, 53, 10) << PAGE_SHIFT;
+    }
+    return FAULT_PAGE;
+}
+
+enum access_fault mmu_translate(struct hart *hart, const struct request *request,
+                                struct translation *out) {
+    *out =
+        (struct translation){.address = request->address, .leaf = TLB_NO_LEAF, .whole_page = true};
+    out->allowed = ACCESS_READ | ACCESS_WRITE | ACCESS_FETCH;
+    if (request->priv != PRIV_M && bits_get(hart->satp, 63, 60) != SATP_BARE) {
+        struct walk walk = {.hart = hart,
+                            .address = request->address,
+                            .access = request->access,
+                            .priv = request->priv,
+                            .out = out};
+        enum access_fault fault = walk_tables(&walk);
+        if (fault != FAULT_NONE) {
+            return fault;
+        }
+    }
+    if (hart->pmp_active || request->priv != PRIV_M) {
+        bool uniform;
+        unsigned page = pmp_check_page(hart, out->address, request->priv, &uniform);
+        if (!uniform) {
+            out->whole_page = false;
+            page = pmp_check(hart, out->address, request->size_bytes, request->priv);
+        }
+        out->allowed &= page;
+    }
+    return (out->allowed & request->access) != 0 ? FAULT_NONE : FAULT_ACCESS;
+}
+
+/* -- Filling -------------------------------------------------------------------------------------
+ */
+
+void mmu_flag_tables(struct harts *harts, const struct translation *translation) {
+    if (harts->table_count + WALK_LEVELS_MAX > TABLES_MAX) {
+        mmu_drop_all(harts);
+    }
+    for (unsigned i = 0; i < translation->pointer_count; i++) {
+        table_flag(harts, translation->pointers[i], PAGE_POINTER_TABLE);
+    }
+    if (translation->leaf != TLB_NO_LEAF) {
+        table_flag(harts, translation->leaf, PAGE_LEAF_TABLE);
+    }
+}
+
+void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation) {
+    struct ram *ram = &hart->harts->bus->ram;
+    if (!translation->whole_page) {
+        return;
+    }
+    mmu_flag_tables(hart->harts, translation);
+    uint64_t key = address >> PAGE_SHIFT | hart->data_context;
+    uint64_t page = ram_page(ram, translation->address);
+    bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0;
+    *mmu_entry(hart, key) = (struct tlb_entry){
+        .read_key = (translation->allowed & ACCESS_READ) != 0 ? key : TLB_EMPTY,
+        .write_key = writable ? key : TLB_EMPTY,
+        .host = ram->bytes + (page << PAGE_SHIFT),
+        .leaf = translation->leaf,
+    };
+    if (writable) {
+        ram_touch(ram, translation->address);
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory accesses and TLBs as the engines use them. Private to hart/ and engines. */
+#ifndef HART_MMU_H
+#define HART_MMU_H
+
+#include "hart/hart.h"
+
+/** Where an instruction leaves its engine. */
+enum flow {
+    FLOW_NEXT,  /* retired; the next instruction of the block follows */
+    FLOW_JUMP,  /* retired; hart->pc is set */
+    FLOW_LEAVE, /* retired; the block must be left behind this instruction */
+    FLOW_TRAP   /* took an exception; hart->pc is set */
+};
+
+/* -- mmu.c ----------------------------------------------------------------------------------------
+ */
+
+/** TLB slot for a key. The context is folded in, so that address spaces do not fight over slots. */
+static inline struct tlb_entry *mmu_entry(struct hart *hart, uint64_t key) {
+    return &hart->tlb[(key ^ key >> 52) % TLB_ENTRIES];
+}
+
+static inline struct fetch_entry *mmu_fetch_entry(struct hart *hart, uint64_t key) {
+    return &hart->fetch[(key ^ key >> 52) % FETCH_ENTRIES];
+}
+
+/** Enters a translation into the data TLB; @p address is any address of its page, which RAM holds.
+ */
+void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation);
+
+/** Flags the page tables that an entry is about to rest on. */
+void mmu_flag_tables(struct harts *harts, const struct translation *translation);
+
+/** Sets a flag on the page of @p address and keeps the invariant of enum page_flag. */
+void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag);
+
+/** Before a write to a page with table flags: drops the entries that rest on what is about to
+ * change. */
+void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes);
+
+/** Drops all TLBs of all harts, and the table flags with them. */
+void mmu_drop_all(struct harts *harts);
+
+/** How an access that was done leaves its instruction: the block ends when it changed something. */
+static inline enum flow mmu_settled(const struct hart *hart) {
+    return hart->check || hart->leave ? FLOW_LEAVE : FLOW_NEXT;
+}
+
+/* -- access.c: accesses off the fast path ---------------------------------------------------------
+ */
+
+/** Store by a hart to RAM at a physical address, inside one page; tells the watchers of flagged
+ * pages. */
+void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned size_bytes);
+
+/**
+ * Loads @p size_bytes at @p address for the instruction at hart->pc (exact, like clock->steps).
+ * @return FLOW_NEXT, FLOW_LEAVE (a device was read) or FLOW_TRAP (exception taken).
+ */
+enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64_t *value);
+enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint64_t value);
+
+/**
+ * Physical address in RAM for an atomic access or a cache-block operation, naturally aligned,
+ * checked for @p access; raises load or store exceptions accordingly (a misaligned address is an
+ * exception here; outside RAM an access fault).
+ * @return FLOW_NEXT or FLOW_TRAP.
+ */
+enum flow mmu_atomic(struct hart *hart, const struct request *request, paddr *address);
+
+/** Takes the exception for a failed access. Always FLOW_TRAP. */
+enum flow mmu_fault(struct hart *hart, enum access access, enum access_fault fault, vaddr address);
+
+/** Fetches the instruction bits at pc, which may straddle two pages, without keeping them. @return
+ * false: trap taken. */
+bool mmu_fetch_bits(struct hart *hart, uint32_t *bits);
+
+/**
+ * Translates pc and enters it into the fetch TLB when its page is RAM and executable as a whole.
+ * Requires code_has_room(). @return false: exception taken at pc.
+ */
+bool mmu_fetch_fill(struct hart *hart);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The board: which devices there are, where, and which wire leads where. */
+#include "machine/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- Wires ------------------------------------------------------------------------------------- */
+
+/* Kinds of messages between harts, as they stand in the state. A kind and its receiver name the
+ * pair (arrive, owner): the owner is always that hart's own part of something. */
+enum post_kind { POST_MTIMECMP, POST_MTIME, POST_LINES };
+
+static void lines_arrive(void *hart, uint64_t value) {
+    hart_set_lines(hart, value >> 1, (value & 1) != 0);
+}
+
+/* What one hart does to another's wires travels for a quantum (law 10). A reset is nobody's
+ * doing in particular: it acts everywhere at its step. */
+static void lines_drive(struct machine *machine, unsigned hart_idx, uint64_t bits, bool level) {
+    struct post post = {
+        .arrive = lines_arrive,
+        .owner = machine->harts.hart[hart_idx],
+        .value = bits << 1 | level,
+        .kind = POST_LINES,
+    };
+    if (machine->resetting) {
+        post.arrive(post.owner, post.value);
+    } else {
+        sched_post(&machine->sched, hart_idx, &post);
+    }
+}
+
+static void software_line_set(void *owner, unsigned hart_idx, bool level) {
+    lines_drive(owner, hart_idx, IP_MSIP, level);
+}
+
+/* A comparator fires on its hart's own clock, so its line has no way to go. */
+static void timer_line_set(void *owner, unsigned hart_idx, bool level) {
+    struct machine *machine = owner;
+    hart_set_lines(machine->harts.hart[hart_idx], IP_MTIP, level);
+}
+
+static void context_line_set(void *owner, unsigned context, bool level) {
+    lines_drive(owner, context / 2, context % 2 == 0 ? IP_MEIP : IP_SEIP, level);
+}
+
+/**
+ * @p count lines to one function, numbered from 0; NULL when out of memory. The caller frees
+ * them.
+ */
+static struct line *lines_new(unsigned count, line_fn *set, struct machine *machine) {
+    struct line *lines = calloc(count, sizeof *lines);
+    for (unsigned i = 0; lines != NULL && i < count; i++) {
+        lines[i] = (struct line){.set = set, .owner = machine, .number = i};
+    }
+    return lines;
+}
+
+/* Acted on right after the instruction that asks: the engine leaves after each device access, as
+ * it does after each store to tohost. */
+static void power_asked(void *owner, enum power_request request, uint64_t code) {
+    struct machine *machine = owner;
+    machine->asked.power = true;
+    machine->asked.request = request;
+    machine->asked.code = code;
+}
+
+static void device_span(void *owner, bool enters) {
+    struct machine *machine = owner;
+    stopwatch_switch(&machine->stopwatch, enters ? ACTIVITY_DEVICE : ACTIVITY_EXECUTE);
+}
+
+/* -- Devices ----------------------------------------------------------------------------------- */
+
+/** What the board offers at each place: everything about a region but its device. */
+static const struct region rom_place = {
+    .base = BOARD_BOOT_ROM_BASE,
+    .size_bytes = BOOT_ROM_SIZE_BYTES,
+    .width_min = 1,
+    .width_max = 8,
+    .executable = true,
+    .ops = &boot_rom_ops,
+};
+static const struct region syscon_place = {
+    .base = BOARD_SYSCON_BASE,
+    .size_bytes = SYSCON_SIZE_BYTES,
+    .width_min = 2,
+    .width_max = 4,
+    .ops = &syscon_ops,
+};
+static const struct region rtc_place = {
+    .base = BOARD_RTC_BASE,
+    .size_bytes = RTC_SIZE_BYTES,
+    .width_min = 4,
+    .width_max = 4,
+    .ops = &rtc_ops,
+};
+static const struct region aclint_place = {
+    .base = BOARD_CLINT_BASE,
+    .size_bytes = CLINT_SIZE_BYTES,
+    .width_min = 4,
+    .width_max = 8,
+    .ops = &aclint_ops,
+};
+static const struct region plic_place = {
+    .base = BOARD_PLIC_BASE,
+    .size_bytes = PLIC_SIZE_BYTES,
+    .width_min = 4,
+    .width_max = 4,
+    .ops = &plic_ops,
+};
+static const struct region uart_place = {
+    .base = BOARD_UART_BASE,
+    .size_bytes = UART_SIZE_BYTES,
+    .width_min = 1,
+    .width_max = 1,
+    .ops = &uart_ops,
+};
+
+/** Plugs in a device, or frees it. @return false when there is none (out of memory) or no room. */
+static bool board_map(struct machine *machine, const struct region *place, void *device) {
+    struct region region = *place;
+    region.device = device;
+    if (device == NULL) {
+        return false;
+    }
+    if (!bus_map(&machine->bus, &region)) {
+        region.ops->free(device);
+        return false;
+    }
+    return true;
+}
+
+static void *board_new_aclint(struct machine *machine) {
+    unsigned hart_count = machine->options.hart_count;
+    struct line *timer = lines_new(hart_count, timer_line_set, machine);
+    struct line *software = lines_new(hart_count, software_line_set, machine);
+    void *aclint = NULL;
+    if (timer != NULL && software != NULL) {
+        aclint = aclint_new(&machine->sched, timer, software, POST_MTIMECMP);
+    }
+    free(timer);
+    free(software);
+    return aclint;
+}
+
+static void *board_new_plic(struct machine *machine) {
+    unsigned hart_count = machine->options.hart_count;
+    struct line *contexts = lines_new(2 * hart_count, context_line_set, machine);
+    void *plic = contexts == NULL ? NULL : plic_new(hart_count, contexts);
+    free(contexts);
+    return plic;
+}
+
+static bool board_add_devices(struct machine *machine) {
+    void *rom = boot_rom_new(BOOT_ROM_SIZE_BYTES, &machine->target.rom);
+    void *plic = board_new_plic(machine);
+    bool done = board_map(machine, &rom_place, rom);
+    done = board_map(machine, &syscon_place, syscon_new(power_asked, machine)) && done;
+    done = board_map(machine, &aclint_place, board_new_aclint(machine)) && done;
+    if (!board_map(machine, &plic_place, plic) || !done) {
+        return false;
+    }
+    struct line rtc_line = plic_source(plic, BOARD_RTC_IRQ);
+    void *rtc = rtc_new(&machine->sched, rtc_line, machine->options.rtc_base_ns);
+    machine->uart = uart_new(plic_source(plic, BOARD_UART_IRQ), &machine->port);
+    done = board_map(machine, &rtc_place, rtc);
+    return board_map(machine, &uart_place, machine->uart) && done;
+}
+
+/* -- Construction and reset -------------------------------------------------------------------- */
+
+/* Messages under way are of the life before; and every line is driven anew. */
+static void board_reset(struct machine *machine) {
+    struct sched *sched = &machine->sched;
+    machine->resetting = true;
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        sched->vcpus[i].inbox_count = 0;
+    }
+    bus_reset(&machine->bus);
+    machine->resetting = false;
+}
+
+enum status machine_reset(struct machine *machine, struct error *error) {
+    enum status status = boot_load(&machine->options, &machine->target, &machine->boot, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    board_reset(machine);
+    for (unsigned i = 0; i < machine->harts.count; i++) {
+        hart_reset(machine->harts.hart[i], machine->boot.entry, machine->boot.fdt);
+    }
+    machine->asked = (struct asked){0};
+    machine->half = (struct half){0};
+    return STATUS_OK;
+}
+
+static enum status out_of_memory(struct error *error) {
+    return error_set(error, STATUS_USAGE,
+                     "out of memory while building the machine; use a smaller --memory or --smp");
+}
+
+/** Everything but the images. On failure machine_free() takes back what there is. */
+static enum status machine_build(struct machine *machine, struct error *error) {
+    const struct machine_options *options = &machine->options;
+    struct sched_options timing = {
+        .vcpu_count = options->hart_count,
+        .rates = options->rates,
+        .quantum_ns = options->quantum_ns,
+        .tick_ns = BOARD_TICK_NS,
+        .monotonic = options->monotonic,
+    };
+    struct bus *bus = &machine->bus;
+    enum status status = bus_init(bus, BOARD_RAM_BASE, options->memory_bytes, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!sched_init(&machine->sched, &timing)) {
+        return out_of_memory(error);
+    }
+    if (options->stop_kind == STOP_AT_VTIME) {
+        machine->sched.stop_ns = options->stop_ns;
+    }
+    status =
+        harts_init(&machine->harts, options->ext, bus, &machine->sched, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bus->span = device_span;
+    bus->span_owner = machine;
+    machine->target.ram = &bus->ram;
+    machine->target.rom_bytes = BOOT_ROM_SIZE_BYTES;
+    return board_add_devices(machine) ? STATUS_OK : out_of_memory(error);
+}
+
+static enum status machine_boot(struct machine *machine, struct error *error) {
+    enum status status = machine_reset(machine, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct boot *boot = &machine->boot;
+    if (machine->options.signature != NULL && boot->signature_start == boot->signature_end) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "--signature: %s has no symbols begin_signature and end_signature",
+                         machine->options.elf);
+    }
+    if (boot->tohost_set) {
+        harts_watch_tohost(&machine->harts, boot->tohost, tohost_touched, machine);
+    }
+    return STATUS_OK;
+}
+
+struct machine *machine_new(const struct machine_options *options, struct console *console,
+                            struct error *error) {
+    struct machine *machine = calloc(1, sizeof *machine);
+    if (machine == NULL) {
+        out_of_memory(error);
+        return NULL;
+    }
+    machine->options = *options;
+    machine->console = console;
+    machine->engine = interp_run;
+    machine->turn_vcpu = VCPU_NONE;
+    port_init(&machine->port, console);
+    if (machine_build(machine, error) != STATUS_OK || machine_boot(machine, error) != STATUS_OK) {
+        machine_free(machine);
+        return NULL;
+    }
+    return machine;
+}
+
+/* In the reverse order of their making: devices and harts are attached to the schedule's timers. */
+void machine_free(struct machine *machine) {
+    if (machine == NULL) {
+        return;
+    }
+    harts_free(&machine->harts);
+    bus_free(&machine->bus);
+    sched_free(&machine->sched);
+    free(machine);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads whole files, and says in one line what is wrong with those that cannot be read. */
+#include "machine/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A path longer than this is cut in front, so that the remedy still fits on the line. */
+enum { PATH_SHOWN_CHARS = 200 };
+
+enum status file_bad(const struct file *file, struct error *error, const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t length = strlen(file->path);
+    const char *shown =
+        length > PATH_SHOWN_CHARS ? file->path + length - PATH_SHOWN_CHARS : file->path;
+    return error_set(error, STATUS_BAD_INPUT, "%s %s%s: %s", file->option,
+                     shown == file->path ? "" : "...", shown, text);
+}
+
+/* Opens without waiting, so that a FIFO cannot hold us up. */
+static enum status regular_open(const struct file *file, int *descriptor, uint64_t *size_bytes,
+                                struct error *error) {
+    *descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*descriptor < 0) {
+        return file_bad(file, error, "%s; check the path and its permissions", strerror(errno));
+    }
+    struct stat status;
+    if (fstat(*descriptor, &status) != 0) {
+        return file_bad(file, error, "%s; check the file system it is on", strerror(errno));
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return file_bad(file, error, "is a directory; name a file in it");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return file_bad(file, error, "is not a regular file; copy what it gives to a file first");
+    }
+    if (status.st_size == 0) {
+        return file_bad(file, error, "is empty; build or copy it again");
+    }
+    *size_bytes = (uint64_t)status.st_size;
+    return STATUS_OK;
+}
+
+/* Reads size_bytes, and finds out whether that is still all of it. */
+static enum status contents_read(struct file *file, int descriptor, struct error *error) {
+    size_t have = 0;
+    uint8_t beyond;
+    for (;;) {
+        bool full = have == file->size_bytes;
+        ssize_t got = full ? read(descriptor, &beyond, 1)
+                           : read(descriptor, file->bytes + have, file->size_bytes - have);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return file_bad(file, error, "%s; check the disk it is on", strerror(errno));
+        }
+        if (full && got == 0) {
+            return STATUS_OK;
+        }
+        if (full || got == 0) {
+            return file_bad(file, error, "%s while it was read; wait until nothing writes to it",
+                            full ? "grew" : "became shorter");
+        }
+        have += (size_t)got;
+    }
+}
+
+static enum status opened_read(struct file *file, int descriptor, uint64_t size_bytes,
+                               struct error *error) {
+    file->bytes = malloc(size_bytes);
+    file->size_bytes = size_bytes;
+    if (file->bytes == NULL) {
+        return error_set(error, STATUS_USAGE,
+                         "%s: there is no host memory to read %" PRIu64 " bytes into; free some",
+                         file->option, size_bytes);
+    }
+    enum status status = contents_read(file, descriptor, error);
+    if (status != STATUS_OK) {
+        file_free(file);
+    }
+    return status;
+}
+
+enum status file_read(struct file *file, uint64_t limit_bytes, struct error *error) {
+    int descriptor;
+    uint64_t size_bytes = 0;
+    enum status status = regular_open(file, &descriptor, &size_bytes, error);
+    if (status == STATUS_OK && size_bytes > limit_bytes) {
+        status = file_bad(file, error,
+                          "is too large: %" PRIu64 " bytes, and the machine has %" PRIu64
+                          " bytes of memory; give more with --memory",
+                          size_bytes, limit_bytes);
+    }
+    if (status == STATUS_OK) {
+        status = opened_read(file, descriptor, size_bytes, error);
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return status;
+}
+
+void file_free(struct file *file) {
+    free(file->bytes);
+    file->bytes = NULL;
+    file->size_bytes = 0;
+}

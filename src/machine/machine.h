@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One computer: build it from options, run it, stop it, look at it. */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "base/base.h"
+#include "bus/bus.h"
+#include "dev/dev.h"
+#include "hart/hart.h"
+#include "io/io.h"
+#include "isa/isa.h"
+#include "vtime/vtime.h"
+
+/* -- The board's map and interrupt numbers: those of QEMU's virt (board.c) --------------------- */
+
+#define BOARD_BOOT_ROM_BASE ((paddr)0x1000)
+#define BOARD_SYSCON_BASE ((paddr)0x100000)
+#define BOARD_RTC_BASE ((paddr)0x101000)
+#define BOARD_CLINT_BASE ((paddr)0x2000000)
+#define BOARD_PLIC_BASE ((paddr)0xc000000)
+#define BOARD_UART_BASE ((paddr)0x10000000)
+#define BOARD_RAM_BASE ((paddr)0x80000000)
+enum { BOARD_UART_IRQ = 10, BOARD_RTC_IRQ = 11 };
+enum { BOARD_TIMEBASE_HZ = 10000000, BOARD_TICK_NS = 100 };
+
+/* -- Options ----------------------------------------------------------------------------------- */
+
+enum {
+    QUANTUM_MIN_NS = 100,
+    QUANTUM_MAX_NS = 10000000,
+    QUANTUM_DEFAULT_NS = 20000, /* ORDER of magnitude only: long enough to be cheap, short enough
+                                   that harts see each other's interrupts within 20 us */
+};
+#define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
+#define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
+
+enum stop_kind { STOP_NEVER, STOP_AT_STEPS, STOP_AT_HART_STEPS, STOP_AT_VTIME };
+
+enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
+
+/**
+ * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
+ * NULL stands for what was not given.
+ */
+struct machine_options {
+    const char *kernel, *initrd, *append, *bios, *elf, *signature;
+    const char *const *firmware_paths; /* where bios NULL or "default" looks, in order; ends with
+                                          NULL */
+    uint64_t memory_bytes;             /* [MEMORY_MIN_BYTES, MEMORY_MAX_BYTES], multiple of 4 KiB */
+    unsigned hart_count;               /* [1, HARTS_MAX] */
+    ext_set ext;
+    struct rate *rates; /* one a hart */
+    bool idle_sleeps;   /* sleep=on */
+    bool monotonic;
+    vtime quantum_ns; /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
+    uint64_t seed;
+    uint64_t rtc_base_ns; /* wall time at VIRTUAL 0, since 1970 */
+    bool no_reboot;
+    enum stop_kind stop_kind;
+    unsigned stop_hart;
+    uint64_t stop_steps;
+    vtime stop_ns;
+    enum grant_kind grant_kind; /* tests: caps every grant; changes nothing else */
+    uint64_t grant;             /* the cap, or the seed of random caps */
+    bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
+    uint64_t drop_seed;
+    const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
+    size_t hash_at_count;
+};
+
+/* -- board.c: construction --------------------------------------------------------------------- */
+
+struct machine;
+
+/**
+ * Builds the machine, loads what is to be booted, resets it: ready for its first step.
+ *
+ * @param options  Copied; what it points to is not.
+ * @param console  Outlives the machine.
+ * @return         Machine owned by the caller; NULL on error.
+ * @errors STATUS_USAGE (memory, contradictions), STATUS_BAD_INPUT (images), one line naming file or
+ *         option.
+ */
+struct machine *machine_new(const struct machine_options *options, struct console *console,
+                            struct error *error);
+/** NULL is fine. */
+void machine_free(struct machine *machine);
+
+/* -- run.c: the life of a machine -------------------------------------------------------------- */
+
+enum exit_reason {
+    EXIT_NONE,      /* still running */
+    EXIT_POWER_OFF, /* finisher pass, SBI shutdown */
+    EXIT_FAIL,      /* finisher fail: code */
+    EXIT_TOHOST,    /* tohost: code 0 is a pass */
+    EXIT_NO_REBOOT, /* reset asked for with no_reboot */
+    EXIT_STOPPED,   /* --stop-at, --stop-at-vtime */
+    EXIT_DEADLOCK,  /* no hart can ever wake */
+    EXIT_USER,      /* Ctrl-A X */
+    EXIT_SIGNAL,    /* code = signal number */
+    EXIT_ERROR      /* host error, see error */
+};
+
+/** Exit statuses that are not an enum status. */
+enum { EXIT_STATUS_STOPPED = 75, EXIT_STATUS_DEADLOCK = 76, EXIT_STATUS_SIGNAL = 128 };
+enum { EXIT_STATUS_GUEST_MAX = 63 };
+
+/** How a run ended. */
+struct machine_exit {
+    enum exit_reason reason;
+    uint64_t code;      /* untruncated */
+    int status;         /* exit status of the program */
+    struct error error; /* EXIT_ERROR only */
+};
+
+/** Word for a reason, as in the stats: "power-off". Static string. */
+const char *exit_reason_name(enum exit_reason reason);
+
+/** Asked between rounds and while waiting: number of a signal that has arrived, 0 when none. */
+typedef int signal_fn(void *owner);
+/** Called at each options.hash_at with the state hash (hex). */
+typedef void hash_fn(void *owner, uint64_t steps, const char *hash);
+/** Called about ten times a second of host time, for a live line. */
+typedef void progress_fn(void *owner, const struct machine *machine);
+
+/** Whom the run loop tells and asks. Each may be NULL. */
+struct run_callbacks {
+    signal_fn *signal;
+    hash_fn *hash_taken;
+    progress_fn *progress;
+    void *owner;
+};
+
+/** Runs until something ends it. */
+struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks);
+
+/**
+ * Walks the text of --signature: the memory between begin_signature and end_signature of the ELF,
+ * one line of 8 hex digits for each little-endian 32-bit word.
+ */
+void machine_signature(const struct machine *machine, struct stream *text);
+
+/* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
+
+enum { STATE_HASH_CHARS = 33 }; /* 32 hex digits and the end */
+
+/** XXH3-128 over exactly what a snapshot would save, hex, canonical byte order. */
+void machine_state_hash(const struct machine *machine, char hash[STATE_HASH_CHARS]);
+
+/** Where host time went [s]; the parts add up to wall_s. */
+struct host_cost {
+    double wall_s, translate_s, execute_s, time_s, device_s, idle_s;
+};
+
+/** Numbers of a run so far. */
+struct machine_stats {
+    uint64_t steps, instructions;
+    vtime virtual_ns;
+    uint64_t timers_fired, timers_late_steps_max;
+    struct host_cost host;
+};
+
+void machine_stats(const struct machine *machine, struct machine_stats *stats);
+
+/** Steps and retired instructions of one hart. */
+void machine_hart_stats(const struct machine *machine, unsigned hart, uint64_t *steps,
+                        uint64_t *instructions);
+
+/* -- fdt.c: the device tree -------------------------------------------------------------------- */
+
+/** What the device tree tells the guest. */
+struct fdt_inputs {
+    uint64_t memory_bytes;
+    unsigned hart_count;
+    ext_set ext;
+    const char *append;             /* kernel command line, may be NULL */
+    paddr initrd_start, initrd_end; /* equal when none */
+    uint64_t seed;                  /* rng-seed is 32 bytes drawn from it */
+};
+
+/**
+ * Builds the flattened device tree of the board: same nodes, addresses and interrupt numbers as
+ * QEMU's virt.
+ * @return malloc'd blob and its size; NULL when out of memory.
+ */
+void *fdt_build(const struct fdt_inputs *inputs, size_t *size_bytes);
+
+/* -- boot.c, image.c: images before step 0 ----------------------------------------------------- */
+
+/** Where things were put, and how harts start. */
+struct boot {
+    vaddr entry; /* every hart's first pc after reset */
+    paddr fdt;   /* a1 of every hart */
+    bool tohost_set;
+    paddr tohost, fromhost;               /* fromhost is 0 when the ELF has none */
+    paddr signature_start, signature_end; /* equal when the ELF has none */
+};
+
+/** What boot_load fills. */
+struct boot_target {
+    struct ram *ram;
+    uint8_t *rom; /* boot ROM: reset vector code and the fw_dynamic record */
+    size_t rom_bytes;
+    uint8_t digest[16]; /* of all files read; all zero before the first load */
+};
+
+/**
+ * Loads all images of the options into RAM and says where to start: firmware (default, file, none),
+ * kernel (Image, PE stub, gzip), initrd, ELF, device tree, boot ROM contents. Used again, with the
+ * same result, at each reset (law 14): files are read again and must still have the same contents
+ * (XXH3-128 kept in digest: all zero at first, then checked).
+ *
+ * @param target  What to fill; target->digest all zero the first time.
+ * @errors STATUS_BAD_INPUT naming the file, what is wrong and the remedy; STATUS_USAGE when it does
+ *         not fit into memory.
+ */
+enum status boot_load(const struct machine_options *options, struct boot_target *target,
+                      struct boot *boot, struct error *error);
+
+/* -- Inside: for the files of this folder only ------------------------------------------------- */
+
+/** What host time is spent on. */
+enum activity { ACTIVITY_TIME, ACTIVITY_EXECUTE, ACTIVITY_DEVICE, ACTIVITY_IDLE, ACTIVITY_COUNT };
+
+/** Exact host time by activity: the clock is read twice a turn and twice a device access. */
+struct stopwatch {
+    enum activity now;
+    int64_t since_ns; /* host monotonic time of the last switch */
+    int64_t spent_ns[ACTIVITY_COUNT];
+};
+
+/** What the guest has asked for during the present instruction: acted on right after it. */
+struct asked {
+    bool tohost;      /* a store has touched it: look */
+    bool tohost_half; /* a store has touched its low half, and the high one is zero */
+    bool power;
+    enum power_request request;
+    uint64_t code;
+};
+
+/** The low half of tohost has been stored alone, and its high half may follow: see tohost.c. */
+struct half {
+    bool waits;
+    unsigned hart;
+    uint64_t until_steps; /* position of that hart at which it is taken for all there is */
+};
+
+struct machine {
+    struct machine_options options;
+    struct bus bus;
+    struct sched sched;
+    struct harts harts;
+    struct clocks clocks;
+    struct console *console;
+    struct port port; /* of the UART */
+    void *uart;       /* owned by the bus, as all devices */
+    struct boot_target target;
+    struct boot boot;
+    uint64_t (*engine)(struct hart *hart, uint64_t budget_steps);
+    bool resetting; /* lines act at once, none travels */
+    struct asked asked;
+    struct half half;
+
+    /* Of the run. */
+    const struct run_callbacks *callbacks;
+    struct machine_exit exit;
+    uint64_t steps;        /* of all harts */
+    unsigned turn_vcpu;    /* whose turn was prepared last, or VCPU_NONE */
+    size_t hash_next_idx;  /* in options.hash_at */
+    uint64_t grant_random; /* state of the generator of --grant random */
+    uint64_t drop_random;  /* the same of --drop-caches */
+    uint64_t drop_left_steps;
+    int64_t polled_ns;   /* host time of the last look at the console */
+    int64_t progress_ns; /* host time of the last progress call */
+    struct stopwatch stopwatch;
+};
+
+/** run.c: ends the run; the loop returns after what it is doing now. The first reason wins. */
+void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code);
+
+/**
+ * board.c: loads the images and puts everything at its reset value (law 14); steps and VIRTUAL
+ * go on.
+ */
+enum status machine_reset(struct machine *machine, struct error *error);
+
+/** stats.c: host time up to now goes to the present activity; from now on to @p activity. */
+void stopwatch_switch(struct stopwatch *stopwatch, enum activity activity);
+
+/** tohost.c: a store has touched tohost; a tohost_fn. */
+void tohost_touched(void *machine, paddr address, uint64_t size_bytes);
+/**
+ * After a turn of @p vcpu: looks at tohost when it has to be, and serves what the guest has put
+ * there.
+ */
+void tohost_look(struct machine *machine, unsigned vcpu);
+/** Steps until tohost_look() is due on @p vcpu; UINT64_MAX when it is not. */
+uint64_t tohost_left_steps(const struct machine *machine, unsigned vcpu);
+/** Walks what waits. */
+void tohost_state(const struct machine *machine, struct stream *stream);
+
+/**
+ * boot_rom.c: read-only memory of @p size_bytes; *bytes is where its contents go. NULL: no
+ * memory.
+ */
+void *boot_rom_new(size_t size_bytes, uint8_t **bytes);
+extern const struct device_ops boot_rom_ops;
+enum { BOOT_ROM_SIZE_BYTES = 0xf000 };
+
+#endif

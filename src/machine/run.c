@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a machine: one turn, one round's end or one sleep at a time, until it ends.
+ *
+ * machine_run() is the table of contents of the whole program. The schedule says what comes
+ * next; this file gives the turn to an engine, and does between turns what is nobody's else: act
+ * on what the guest has asked for, stop where the user wants it, let the outside in.
+ *
+ * 1. Whatever ends or bends a run is looked at in one order after each turn: what the guest
+ *    asked for, then hashes on the way, then stops. So a guest that ends at the step of a stop
+ *    ends with its own status, and a hash taken on the way is that of a run stopped there.
+ * 2. A grant is cut short for many reasons (a stop, a hash, --grant, a cache drop). None can be
+ *    seen from inside: the schedule, asked again, gives the rest of the same grant.
+ * 3. The outside comes in only between rounds or while all harts sleep, through poll_outside().
+ *    When exactly that happens is the host's affair, and what comes in is an input; so its
+ *    cadence is host time and needs no law. A signal is only a flag, so it is looked at after
+ *    every round.
+ * 4. Only here does the program wait, and only when all harts sleep. */
+#include "machine/machine.h"
+
+enum {
+    POLL_NS = 1000000, /* a system call is worth some rounds, so not one every round */
+    PROGRESS_NS = 100000000,
+    GRANT_RANDOM_STEPS_MAX = 4096,
+    DROP_STEPS_MAX = 200000
+};
+
+/* -- Ends -------------------------------------------------------------------------------------- */
+
+const char *exit_reason_name(enum exit_reason reason) {
+    static const char *const names[] = {
+        [EXIT_NONE] = "running",      [EXIT_POWER_OFF] = "power-off", [EXIT_FAIL] = "fail",
+        [EXIT_TOHOST] = "tohost",     [EXIT_NO_REBOOT] = "no-reboot", [EXIT_STOPPED] = "stopped",
+        [EXIT_DEADLOCK] = "deadlock", [EXIT_USER] = "user",           [EXIT_SIGNAL] = "signal",
+        [EXIT_ERROR] = "error",
+    };
+    return names[reason];
+}
+
+/* A failing guest must not look like a passing one, whatever its code. */
+static int guest_status(uint64_t code) {
+    return (int)min_u64(code, EXIT_STATUS_GUEST_MAX);
+}
+
+static int exit_status(enum exit_reason reason, uint64_t code) {
+    switch (reason) {
+    case EXIT_FAIL:
+        return code == 0 ? 1 : guest_status(code);
+    case EXIT_TOHOST:
+        return guest_status(code);
+    case EXIT_STOPPED:
+        return EXIT_STATUS_STOPPED;
+    case EXIT_DEADLOCK:
+        return EXIT_STATUS_DEADLOCK;
+    case EXIT_SIGNAL:
+        return EXIT_STATUS_SIGNAL + (int)code;
+    default:
+        return 0;
+    }
+}
+
+void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code) {
+    if (machine->exit.reason == EXIT_NONE) {
+        machine->exit.reason = reason;
+        machine->exit.code = code;
+        machine->exit.status = exit_status(reason, code);
+    }
+}
+
+/** Ends the run with machine->exit.error, unless it has ended. */
+static void end_in_error(struct machine *machine, const struct error *error) {
+    if (machine->exit.reason == EXIT_NONE) {
+        machine->exit.reason = EXIT_ERROR;
+        machine->exit.status = (int)error->status;
+        machine->exit.error = *error;
+    }
+}
+
+/* -- A turn ------------------------------------------------------------------------------------ */
+
+/* SplitMix64 (Steele, Lea, Flood 2014): any seed is as good as another. */
+static uint64_t random_next(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/** In [1, max], small numbers as likely as large ones. */
+static uint64_t random_steps(uint64_t *state, uint64_t max) {
+    uint64_t limit = max >> random_next(state) % 12;
+    return 1 + random_next(state) % (limit == 0 ? 1 : limit);
+}
+
+/** What is left of a turn's grant after all that cuts it short; at least 1. */
+static uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
+    const struct machine_options *options = &machine->options;
+    uint64_t budget_steps = turn->budget_steps;
+    if (options->stop_kind == STOP_AT_STEPS) {
+        budget_steps = min_u64(budget_steps, options->stop_steps - machine->steps);
+    }
+    if (options->stop_kind == STOP_AT_HART_STEPS && options->stop_hart == turn->vcpu) {
+        uint64_t position = machine->sched.vcpus[turn->vcpu].clock.steps;
+        budget_steps = min_u64(budget_steps, options->stop_steps - position);
+    }
+    if (machine->hash_next_idx < options->hash_at_count) {
+        uint64_t next = options->hash_at[machine->hash_next_idx];
+        budget_steps = min_u64(budget_steps, next - machine->steps);
+    }
+    budget_steps = min_u64(budget_steps, tohost_left_steps(machine, turn->vcpu));
+    if (options->grant_kind == GRANT_FIXED) {
+        budget_steps = min_u64(budget_steps, options->grant);
+    } else if (options->grant_kind == GRANT_RANDOM) {
+        uint64_t cap = random_steps(&machine->grant_random, GRANT_RANDOM_STEPS_MAX);
+        budget_steps = min_u64(budget_steps, cap);
+    }
+    return options->drop_caches ? min_u64(budget_steps, machine->drop_left_steps) : budget_steps;
+}
+
+static void power_act(struct machine *machine) {
+    struct asked asked = machine->asked;
+    machine->asked.power = false;
+    struct error error;
+    if (asked.request == POWER_OFF) {
+        machine_end(machine, EXIT_POWER_OFF, 0);
+    } else if (asked.request == POWER_FAIL) {
+        machine_end(machine, EXIT_FAIL, asked.code);
+    } else if (machine->options.no_reboot) {
+        machine_end(machine, EXIT_NO_REBOOT, 0);
+    } else if (machine_reset(machine, &error) != STATUS_OK) {
+        end_in_error(machine, &error);
+    }
+}
+
+static void hash_on_the_way(struct machine *machine) {
+    const struct machine_options *options = &machine->options;
+    while (machine->hash_next_idx < options->hash_at_count &&
+           options->hash_at[machine->hash_next_idx] == machine->steps) {
+        const struct run_callbacks *callbacks = machine->callbacks;
+        machine->hash_next_idx++;
+        if (callbacks->hash_taken != NULL) {
+            char hash[STATE_HASH_CHARS];
+            machine_state_hash(machine, hash);
+            callbacks->hash_taken(callbacks->owner, machine->steps, hash);
+        }
+    }
+}
+
+static bool stop_reached(const struct machine *machine) {
+    const struct machine_options *options = &machine->options;
+    switch (options->stop_kind) {
+    case STOP_AT_STEPS:
+        return machine->steps >= options->stop_steps;
+    case STOP_AT_HART_STEPS:
+        return machine->sched.vcpus[options->stop_hart].clock.steps >= options->stop_steps;
+    case STOP_AT_VTIME:
+        return sched_virtual(&machine->sched) >= options->stop_ns;
+    case STOP_NEVER:
+        break;
+    }
+    return false;
+}
+
+static void caches_count_down(struct machine *machine, uint64_t ran_steps) {
+    machine->drop_left_steps -= ran_steps;
+    if (machine->drop_left_steps == 0) {
+        harts_drop_caches(&machine->harts);
+        machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
+    }
+}
+
+/** Hashes and stops. */
+static void run_look(struct machine *machine) {
+    hash_on_the_way(machine);
+    if (stop_reached(machine)) {
+        machine_end(machine, EXIT_STOPPED, 0);
+    }
+}
+
+/** After each turn: invariant 1. */
+static void turn_look(struct machine *machine, unsigned vcpu) {
+    tohost_look(machine, vcpu);
+    if (machine->asked.power) {
+        power_act(machine);
+    }
+    run_look(machine);
+}
+
+static void turn_run(struct machine *machine, const struct turn *turn) {
+    if (turn->vcpu != machine->turn_vcpu) {
+        machine->turn_vcpu = turn->vcpu;
+        harts_begin_turn(&machine->harts);
+    }
+    uint64_t budget_steps = turn_budget(machine, turn);
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
+    uint64_t ran_steps = machine->engine(machine->harts.hart[turn->vcpu], budget_steps);
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
+    machine->steps += ran_steps;
+    if (machine->options.drop_caches) {
+        caches_count_down(machine, ran_steps);
+    }
+    turn_look(machine, turn->vcpu);
+}
+
+/* -- The outside ------------------------------------------------------------------------------- */
+
+static void progress_tell(struct machine *machine) {
+    const struct run_callbacks *callbacks = machine->callbacks;
+    if (callbacks->progress != NULL && machine->polled_ns - machine->progress_ns >= PROGRESS_NS) {
+        machine->progress_ns = machine->polled_ns;
+        callbacks->progress(callbacks->owner, machine);
+    }
+}
+
+/** Output goes out, input comes in. @return true when some came. */
+static bool poll_outside(struct machine *machine) {
+    struct error error;
+    machine->polled_ns = machine->stopwatch.since_ns;
+    console_flush(machine->console);
+    if (console_failed(machine->console, &error)) {
+        end_in_error(machine, &error);
+    }
+    bool came = port_admit(&machine->port) > 0;
+    if (came) {
+        uart_receive(machine->uart);
+    }
+    if (console_left(machine->console)) {
+        machine_end(machine, EXIT_USER, 0);
+    }
+    progress_tell(machine);
+    return came;
+}
+
+/** Between rounds: VIRTUAL has moved. */
+static void round_look(struct machine *machine) {
+    const struct run_callbacks *callbacks = machine->callbacks;
+    int signal = callbacks->signal == NULL ? 0 : callbacks->signal(callbacks->owner);
+    if (stop_reached(machine)) {
+        machine_end(machine, EXIT_STOPPED, 0);
+    } else if (signal != 0) {
+        machine_end(machine, EXIT_SIGNAL, (uint64_t)signal);
+    } else if (machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS) {
+        poll_outside(machine);
+    }
+}
+
+/* -- Sleep ------------------------------------------------------------------------------------- */
+
+static void outside_wait(struct machine *machine, int64_t timeout_ns) {
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
+    console_wait(machine->console, timeout_ns);
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
+}
+
+static int64_t virtual_rt_now(const struct machine *machine) {
+    return clocks_read(&machine->clocks, CLOCK_VIRTUAL_RT, host_time_read(),
+                       sched_virtual(&machine->sched));
+}
+
+/** sleep=on: VIRTUAL goes with the host's time until @p until, an input, or the end of one wait. */
+static void sleep_in_real_time(struct machine *machine, vtime until) {
+    int64_t now_rt_ns = virtual_rt_now(machine);
+    struct idle idle = {sched_virtual(&machine->sched), now_rt_ns, until};
+    outside_wait(machine, idle_left_ns(&idle, now_rt_ns));
+    sched_skip(&machine->sched, idle_now(&idle, virtual_rt_now(machine)));
+}
+
+/** Can anything still come in that a guest could notice? A full port takes nothing more. */
+static bool input_can_come(const struct machine *machine) {
+    bool room = machine->port.held_count < sizeof machine->port.held;
+    return console_interactive(machine->console) ||
+           (room && console_open_for_input(machine->console));
+}
+
+/**
+ * All harts sleep until @p until. Inputs that are there already come first: they may wake one at
+ * this very moment. After a skip the stop and the signal are looked at, as after a round.
+ */
+static void sleep_until(struct machine *machine, vtime until) {
+    bool over = sched_virtual(&machine->sched) >= VTIME_NEVER - 1; /* 292 years have passed */
+    bool never = until >= VTIME_NEVER - 1;
+    if (!over && poll_outside(machine)) {
+        return;
+    }
+    if (over || (never && !input_can_come(machine))) {
+        machine_end(machine, EXIT_DEADLOCK, 0);
+    } else if (machine->options.idle_sleeps) {
+        sleep_in_real_time(machine, until);
+    } else if (never) {
+        outside_wait(machine, INT64_MAX);
+    } else {
+        sched_skip(&machine->sched, until);
+    }
+    round_look(machine);
+}
+
+/* -- The loop ---------------------------------------------------------------------------------- */
+
+static void run_begin(struct machine *machine, const struct run_callbacks *callbacks) {
+    machine->callbacks = callbacks;
+    machine->grant_random = machine->options.grant;
+    machine->drop_random = machine->options.drop_seed;
+    machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
+    machine->stopwatch.since_ns = host_monotonic_ns();
+    machine->progress_ns = machine->stopwatch.since_ns;
+    clocks_init(&machine->clocks, host_time_read());
+    clocks_resume(&machine->clocks, host_time_read());
+    run_look(machine);
+    round_look(machine);
+}
+
+/* The guest's last words have to get out, or the run has failed whatever the guest says. */
+static void run_end(struct machine *machine) {
+    struct error error;
+    console_flush(machine->console);
+    if (machine->exit.reason != EXIT_ERROR && console_failed(machine->console, &error)) {
+        machine->exit.reason = EXIT_NONE;
+        end_in_error(machine, &error);
+    }
+    clocks_pause(&machine->clocks, host_time_read());
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
+}
+
+struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
+    run_begin(machine, callbacks);
+    while (machine->exit.reason == EXIT_NONE) {
+        struct turn turn = sched_next(&machine->sched);
+        switch (turn.kind) {
+        case TURN_RUN:
+            turn_run(machine, &turn);
+            break;
+        case TURN_ROUND_END:
+            round_look(machine);
+            break;
+        case TURN_IDLE:
+            sleep_until(machine, turn.until_ns);
+            break;
+        }
+    }
+    run_end(machine);
+    return machine->exit;
+}

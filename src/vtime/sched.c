@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lockstep: vCPUs take turns in rounds of virtual time, and every event finds its one place in
+ * between.
+ *
+ * Each vCPU has a clock of its own, and runs alone while it holds the turn. A round takes all of
+ * them from S to E; who is first inside it is fixed, so nothing depends on the host. sched_next()
+ * is the whole machine:
+ *
+ *     between rounds    settle, then wait (all asleep, stopped, end of time) or begin a round
+ *     in a turn         fire what is due; then, before E, sleep until the next event or run
+ *     end of the turn   the next vCPU, or the end of the round: VIRTUAL = E
+ *
+ * 1. It decides from the state alone. A caller that runs fewer steps than granted, and asks again,
+ *    gets the rest of the same grant: how a run is cut into grants cannot be seen.
+ * 2. A grant ends at the first position at which anything can happen to its vCPU: E, its own next
+ *    deadline, its next message, a device deadline before E. clock_position() names that position
+ *    exactly.
+ * 3. At the start of a turn no device deadline lies before E, because E is the first of them at
+ *    most. One that does later was armed in this very turn, and fires in it.
+ * 4. Time only moves forward: at a round's end every local clock is at or beyond E. Beyond it when
+ *    a step takes longer than the round; then that vCPU runs none until the rounds have caught up.
+ * 5. A message leaves at its sender's time, at or after S, and arrives one quantum later, at or
+ *    after E. So no vCPU can meet one from its own future, whatever the order of turns.
+ * 6. Time ends at TIME_END, one before VTIME_NEVER, so that "never" and "the last moment" stay
+ *    different.
+ *
+ * Example: two vCPUs of 8 ns a step, quantum 100 ns. Round 1 is [0, 100): each runs positions 0 to
+ * 12 (96 ns), thus 13 steps, and stands at 104 ns. Round 2 is [100, 200): positions 13 to 24, 12
+ * steps. A device deadline at 150 makes that round [100, 150) instead: positions 13 to 18, and it
+ * fires at VIRTUAL = 150 with both at 152 ns.
+ *
+ * Rejected: one clock for all vCPUs that sums their steps (a vCPU's speed would depend on its
+ * neighbours); barriers between host threads (the order inside a round would be the host's). */
+#include "vtime/vtime.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const vtime TIME_END = VTIME_NEVER - 1;
+
+/* -- Birth and death --------------------------------------------------------------------------- */
+
+bool sched_init(struct sched *sched, const struct sched_options *options) {
+    assert(options->vcpu_count >= 1 && options->vcpu_count <= 4096);
+    assert(options->quantum_ns >= 1 && options->quantum_ns <= 1000000000 && options->tick_ns >= 1);
+    *sched = (struct sched){
+        .vcpus = calloc(options->vcpu_count, sizeof *sched->vcpus),
+        .vcpu_count = options->vcpu_count,
+        .quantum_ns = options->quantum_ns,
+        .tick_ns = options->tick_ns,
+        .monotonic = options->monotonic,
+        .current = VCPU_NONE,
+        .stop_ns = VTIME_NEVER,
+    };
+    if (sched->vcpus == NULL) {
+        return false;
+    }
+    timers_init(&sched->timers, &sched->arming_order);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        struct vcpu *vcpu = &sched->vcpus[i];
+        clock_init(&vcpu->clock, options->rates[i]);
+        timers_init(&vcpu->timers, &sched->arming_order);
+        vcpu->timers.clock = &vcpu->clock;
+    }
+    return true;
+}
+
+void sched_free(struct sched *sched) {
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        timers_free(&sched->vcpus[i].timers);
+        free(sched->vcpus[i].inbox);
+    }
+    free(sched->vcpus);
+    timers_free(&sched->timers);
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+vtime sched_now(const struct sched *sched) {
+    if (sched->current == VCPU_NONE) {
+        return sched->start_ns;
+    }
+    return clock_now(&sched->vcpus[sched->current].clock);
+}
+
+vtime sched_virtual(const struct sched *sched) {
+    return sched->start_ns;
+}
+
+uint64_t sched_steps(const struct sched *sched) {
+    uint64_t steps = 0;
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        steps += sched->vcpus[i].clock.steps;
+    }
+    return steps;
+}
+
+/* -- Messages ---------------------------------------------------------------------------------- */
+
+static bool post_before(const struct post *a, const struct post *b) {
+    if (a->at_ns != b->at_ns) {
+        return a->at_ns < b->at_ns;
+    }
+    return a->sender != b->sender ? a->sender < b->sender : a->order < b->order;
+}
+
+static vtime inbox_due(const struct vcpu *vcpu) {
+    return vcpu->inbox_count == 0 ? VTIME_NEVER : vcpu->inbox[0].at_ns;
+}
+
+/* Memory cannot run out by ordinary means: what waits was sent within the last quantum. */
+static void inbox_push(struct vcpu *vcpu, const struct post *post) {
+    if (vcpu->inbox_count == vcpu->inbox_room) {
+        size_t room = 2 * vcpu->inbox_room + 8;
+        struct post *inbox = realloc(vcpu->inbox, room * sizeof *inbox);
+        ensure(inbox != NULL);
+        vcpu->inbox = inbox;
+        vcpu->inbox_room = room;
+    }
+    size_t idx = vcpu->inbox_count++;
+    while (idx > 0 && post_before(post, &vcpu->inbox[(idx - 1) / 2])) {
+        vcpu->inbox[idx] = vcpu->inbox[(idx - 1) / 2];
+        idx = (idx - 1) / 2;
+    }
+    vcpu->inbox[idx] = *post;
+}
+
+static struct post inbox_pop(struct vcpu *vcpu) {
+    struct post *inbox = vcpu->inbox;
+    struct post first = inbox[0];
+    struct post last = inbox[--vcpu->inbox_count];
+    size_t idx = 0;
+    for (size_t child = 1; child < vcpu->inbox_count; child = 2 * idx + 1) {
+        if (child + 1 < vcpu->inbox_count && post_before(&inbox[child + 1], &inbox[child])) {
+            child++;
+        }
+        if (post_before(&last, &inbox[child])) {
+            break;
+        }
+        inbox[idx] = inbox[child];
+        idx = child;
+    }
+    inbox[idx] = last;
+    return first;
+}
+
+static void inbox_deliver(struct vcpu *vcpu) {
+    struct post post = inbox_pop(vcpu);
+    post.arrive(post.owner, post.value);
+}
+
+void sched_post(struct sched *sched, unsigned target, const struct post *what) {
+    assert(target < sched->vcpu_count);
+    if (sched->current == VCPU_NONE || sched->current == target) {
+        what->arrive(what->owner, what->value);
+        return;
+    }
+    struct post post = *what;
+    post.at_ns = add_sat_i64(sched_now(sched), sched->quantum_ns);
+    post.sender = sched->current;
+    post.order = sched->post_order++;
+    inbox_push(&sched->vcpus[target], &post);
+}
+
+/* -- Sleeping ---------------------------------------------------------------------------------- */
+
+void vcpu_sleep(struct vcpu *vcpu) {
+    vcpu->asleep = true;
+}
+
+void vcpu_wake(struct vcpu *vcpu) {
+    vcpu->asleep = false;
+}
+
+static void vcpu_sleep_until(struct vcpu *vcpu, vtime until) {
+    vcpu->idle_ns += (uint64_t)max_i64(until - clock_now(&vcpu->clock), 0);
+    clock_sleep(&vcpu->clock, until);
+}
+
+static bool all_asleep(const struct sched *sched) {
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        if (!sched->vcpus[i].asleep) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -- Firing ------------------------------------------------------------------------------------ */
+
+static void late_note(struct sched *sched, uint64_t late_steps) {
+    if (late_steps > sched->late_steps_max) {
+        sched->late_steps_max = late_steps;
+    }
+}
+
+static void timer_fire(struct sched *sched, struct timer *timer) {
+    timer_cancel(timer);
+    sched->fired_count++;
+    timer->fire(timer->owner);
+}
+
+/** The earlier of two timers, either of which may be NULL. */
+static struct timer *timer_earlier(struct timer *a, struct timer *b) {
+    if (a == NULL || b == NULL) {
+        return a == NULL ? b : a;
+    }
+    return timer_before(b, a) ? b : a;
+}
+
+/* Where the law wants a timer that was armed too late to be on time: before the next instruction,
+ * so one step after the position of the instruction that armed it. */
+static void late_measure(struct sched *sched, const struct clock *clock,
+                         const struct timer *timer) {
+    uint64_t arrival = clock_arrival(clock, timer->due_ns);
+    uint64_t lawful = timer->armed_steps < arrival ? arrival : timer->armed_steps + 1;
+    late_note(sched, clock->steps > lawful ? clock->steps - lawful : 0);
+}
+
+/** In a turn: fires the one thing that is first among all due by @p limit. @return false if none. */
+static bool turn_fire(struct sched *sched, struct vcpu *vcpu, vtime limit) {
+    struct timer *timer =
+        timer_earlier(timers_first(&sched->timers), timers_first(&vcpu->timers));
+    if (timer != NULL && timer->due_ns <= limit) {
+        late_measure(sched, &vcpu->clock, timer);
+        timer_fire(sched, timer);
+        return true;
+    }
+    if (inbox_due(vcpu) <= limit) {
+        inbox_deliver(vcpu);
+        return true;
+    }
+    return false;
+}
+
+static struct timer *sched_first(const struct sched *sched) {
+    struct timer *first = timers_first(&sched->timers);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        first = timer_earlier(first, timers_first(&sched->vcpus[i].timers));
+    }
+    return first;
+}
+
+/** The vCPU whose next message comes first of all, or NULL. */
+static struct vcpu *sched_receiver(const struct sched *sched) {
+    struct vcpu *first = NULL;
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        struct vcpu *vcpu = &sched->vcpus[i];
+        if (vcpu->inbox_count > 0 && (first == NULL || post_before(vcpu->inbox, first->inbox))) {
+            first = vcpu;
+        }
+    }
+    return first;
+}
+
+/** Between rounds: the same, for all that has come by VIRTUAL. */
+static bool round_fire(struct sched *sched) {
+    struct timer *timer = sched_first(sched);
+    if (timer != NULL && timer->due_ns <= sched->start_ns) {
+        timer_fire(sched, timer);
+        return true;
+    }
+    struct vcpu *receiver = sched_receiver(sched);
+    if (receiver != NULL && receiver->inbox[0].at_ns <= sched->start_ns) {
+        inbox_deliver(receiver);
+        return true;
+    }
+    return false;
+}
+
+static void round_settle(struct sched *sched) {
+    while (round_fire(sched)) {
+    }
+}
+
+/* -- Turns and rounds -------------------------------------------------------------------------- */
+
+static void turn_begin(struct sched *sched, unsigned idx) {
+    sched->current = idx;
+    sched->timers.clock = &sched->vcpus[idx].clock;
+}
+
+/**
+ * Fires and sleeps until the vCPU can run. @return What it may run up to [ns], or VTIME_NEVER: its
+ * turn is over.
+ */
+static vtime turn_advance(struct sched *sched, struct vcpu *vcpu) {
+    for (;;) {
+        vtime now = clock_now(&vcpu->clock);
+        if (turn_fire(sched, vcpu, min_i64(now, sched->end_ns - 1))) {
+            continue;
+        }
+        if (now >= sched->end_ns) {
+            return VTIME_NEVER;
+        }
+        vtime until = min_i64(sched->end_ns, timers_due(&sched->timers));
+        until = min_i64(until, timers_due(&vcpu->timers));
+        until = min_i64(until, inbox_due(vcpu));
+        if (!vcpu->asleep) {
+            return until;
+        }
+        vcpu_sleep_until(vcpu, until);
+    }
+}
+
+/* The end of a round is a deadline too: its vCPU must stand exactly where the law wants it. */
+static void turn_end(struct sched *sched, const struct clock *clock) {
+    late_note(sched, clock->steps - min_u64(clock->steps, clock_arrival(clock, sched->end_ns)));
+}
+
+/** Next time at which a sleeper could do something, or the machine has to stop. */
+static vtime sched_horizon(const struct sched *sched) {
+    vtime until = min_i64(sched->stop_ns, timers_due(&sched->timers));
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        until = min_i64(until, timers_due(&sched->vcpus[i].timers));
+        until = min_i64(until, inbox_due(&sched->vcpus[i]));
+    }
+    return until;
+}
+
+/* Rounds in which nobody would run, because every step takes longer than a quantum, are passed in
+ * one go. Their ends stay where they would have been. */
+static void round_begin(struct sched *sched) {
+    vtime busy = sched_horizon(sched);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        const struct vcpu *vcpu = &sched->vcpus[i];
+        busy = vcpu->asleep ? busy : min_i64(busy, clock_now(&vcpu->clock));
+    }
+    vtime quanta = max_i64((busy - sched->start_ns) / sched->quantum_ns, 1);
+    vtime end = min_i64(add_sat_i64(sched->start_ns, quanta * sched->quantum_ns), TIME_END);
+    end = min_i64(end, timers_due(&sched->timers));
+    sched->end_ns = min_i64(end, sched->stop_ns);
+    sched->in_round = true;
+    turn_begin(sched, 0);
+}
+
+/* Everything armed is at or after the new VIRTUAL. What is not, came too late. */
+static void sched_advance(struct sched *sched, vtime to) {
+    sched->start_ns = to;
+    sched->end_ns = to;
+    late_note(sched, rate_steps(&sched->vcpus[0].clock.rate, to - timers_due(&sched->timers)));
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        const struct vcpu *vcpu = &sched->vcpus[i];
+        late_note(sched, rate_steps(&vcpu->clock.rate, to - timers_due(&vcpu->timers)));
+    }
+    round_settle(sched);
+}
+
+static void round_end(struct sched *sched) {
+    sched->current = VCPU_NONE;
+    sched->timers.clock = NULL;
+    sched->in_round = false;
+    sched_advance(sched, sched->end_ns);
+}
+
+static struct turn turn_none(enum turn_kind kind, vtime until) {
+    return (struct turn){.kind = kind, .vcpu = VCPU_NONE, .until_ns = until};
+}
+
+struct turn sched_next(struct sched *sched) {
+    if (!sched->in_round) {
+        round_settle(sched);
+        if (sched->stop_ns <= sched->start_ns) {
+            return turn_none(TURN_ROUND_END, sched->start_ns);
+        }
+        if (sched->start_ns >= TIME_END || all_asleep(sched)) {
+            return turn_none(TURN_IDLE, sched_horizon(sched));
+        }
+        round_begin(sched);
+    }
+    while (sched->current < sched->vcpu_count) {
+        struct vcpu *vcpu = &sched->vcpus[sched->current];
+        vtime until = turn_advance(sched, vcpu);
+        if (until != VTIME_NEVER) {
+            uint64_t budget_steps = clock_position(&vcpu->clock, until) - vcpu->clock.steps;
+            return (struct turn){.kind = TURN_RUN,
+                                 .vcpu = sched->current,
+                                 .budget_steps = budget_steps,
+                                 .until_ns = until};
+        }
+        turn_end(sched, &vcpu->clock);
+        turn_begin(sched, sched->current + 1);
+    }
+    round_end(sched);
+    return turn_none(TURN_ROUND_END, sched->start_ns);
+}
+
+void sched_skip(struct sched *sched, vtime until) {
+    assert(!sched->in_round && until >= sched->start_ns && until <= TIME_END);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        assert(sched->vcpus[i].asleep);
+        vcpu_sleep_until(&sched->vcpus[i], until);
+    }
+    sched_advance(sched, until);
+}
+
+/* -- State ------------------------------------------------------------------------------------- */
+
+static int post_compare(const void *a, const void *b) {
+    return post_before(a, b) ? -1 : 1;
+}
+
+/* A sorted array is a heap as well, so the walk may put the inbox in order: no one can tell. */
+static void vcpu_state(const struct vcpu *vcpu, struct stream *stream) {
+    clock_state(&vcpu->clock, stream);
+    stream_bool(stream, vcpu->asleep);
+    stream_u64(stream, vcpu->tick_offset);
+    for (const struct comparator *at = vcpu->comparators; at != NULL; at = at->next) {
+        stream_u64(stream, at->compare);
+        stream_bool(stream, at->enabled);
+        stream_bool(stream, at->level);
+        timer_state(&at->timer, stream);
+    }
+    stream_u64(stream, vcpu->inbox_count);
+    if (vcpu->inbox_count > 0) {
+        qsort(vcpu->inbox, vcpu->inbox_count, sizeof vcpu->inbox[0], post_compare);
+    }
+    for (size_t i = 0; i < vcpu->inbox_count; i++) {
+        const struct post *post = &vcpu->inbox[i];
+        stream_u64(stream, (uint64_t)post->at_ns);
+        stream_u32(stream, post->sender);
+        stream_u64(stream, post->order);
+        stream_u16(stream, post->kind);
+        stream_u64(stream, post->value);
+    }
+}
+
+/* The stop is left out: it is a wish of whoever runs the machine, not a part of it. */
+void sched_state(const struct sched *sched, struct stream *stream) {
+    stream_u32(stream, sched->vcpu_count);
+    stream_u64(stream, (uint64_t)sched->quantum_ns);
+    stream_u64(stream, (uint64_t)sched->tick_ns);
+    stream_bool(stream, sched->monotonic);
+    stream_u64(stream, sched->ticks_seen);
+    stream_u64(stream, (uint64_t)sched->start_ns);
+    stream_u64(stream, (uint64_t)sched->end_ns);
+    stream_u32(stream, sched->current);
+    stream_u64(stream, sched->arming_order);
+    stream_u64(stream, sched->post_order);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        vcpu_state(&sched->vcpus[i], stream);
+    }
+}

@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is wrong with a command line is said in one line that names the option, with status 64.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+
+guest pass <<'EOF'
+    la t0, tohost
+    li t1, 1
+    sd t1, 0(t0)
+1:  j 1b
+EOF
+
+# -- Commands
+expect 64 'command is missing.*--help'
+expect 64 "unknown command 'rum'; did you mean run\?" rum
+expect 64 "unknown command 'frobnicate'; see" frobnicate
+expect 64 'a command comes first: try sandglass run --kernel' --kernel x
+expect 64 'record: not built yet' record
+expect 0 '' --help
+expect 0 '' -help
+expect 0 '' --version
+expect 0 '' run --help
+grep -q -- '--icount' stdout || fail 'run --help does not name --icount'
+expect 0 '' disasm --help
+
+# -- Names
+expect 64 'unknown option --kernal; did you mean --kernel\?' run --kernal x
+expect 64 'unknown option --kern; did you mean --kernel\?' run --kern x
+expect 64 'unknown option -mem; did you mean --memory\?' run -mem 1G
+expect 64 'unknown option --kern=x; did you mean --kernel\?' run --kern=x
+expect 64 'unknown option --xyzzyplugh; see' run --xyzzyplugh
+expect 64 '-k' run -k
+expect 64 "unexpected argument 'pass.elf'" run pass.elf
+expect 64 "unexpected argument 'more'" run --elf pass.elf more
+expect 64 '--kernel needs a value' run --kernel
+expect 64 '--help|no-reboot' run --no-reboot=yes --elf pass.elf
+expect 64 '--elf is given twice' run --elf pass.elf --elf pass.elf
+expect 64 '--(m|memory) is given twice' run --elf pass.elf --memory 1G -m 1G
+expect 64 '--stop-at is given twice' run --elf pass.elf --stop-at 5 --stop-at 6
+
+# One dash or two, and QEMU's names.
+expect 0 '' run -elf pass.elf -m 64 -smp cpus=2 -nographic -net none -machine virt -no-reboot
+expect 0 '' run --elf=pass.elf --m=64M --M virt --console=null
+expect 0 '' run --elf pass.elf -icount shift=0,align=off,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm
+
+# -- Values
+for memory in 0 15M 65G 1T 16777217K 1X 1GG -1G '' G 1.5G 99999999999999999999; do
+    expect 64 '--memory .*use ' run --elf pass.elf --memory "$memory"
+done
+for memory in 16 16M 64G 1048576K size=32M; do
+    expect 0 '' run --elf pass.elf --memory "$memory"
+done
+for harts in 0 513 -1 two '' cpus=0 cpus=; do
+    expect 64 '--smp .*use 1 to 512' run --elf pass.elf --smp "$harts"
+done
+expect 64 "--cpu: unknown .*'rv64gd'" run --elf pass.elf --cpu rv64gd
+expect 64 '--cpu' run --elf pass.elf --cpu max,zzz=on
+expect 64 '--cpu' run --elf pass.elf --cpu max,zba=maybe
+expect 64 '--machine .*virt' run --elf pass.elf --machine spike
+expect 64 '--drive.*not built yet' run --elf pass.elf --drive file=x
+expect 64 '--net user: not built yet' run --elf pass.elf --net user
+expect 64 '--net tap: use none' run --elf pass.elf --net tap
+expect 64 '--console serial: ' run --elf pass.elf --console serial
+expect 64 '--console' run --elf pass.elf --console file:
+expect 64 '--time token: not built yet' run --elf pass.elf --time token
+expect 64 '--time free: not built yet' run --elf pass.elf --time free
+expect 64 '--time sometimes: use' run --elf pass.elf --time sometimes
+expect 64 '--engine jit: not built yet' run --elf pass.elf --engine jit
+expect 64 '--engine warp: use' run --elf pass.elf --engine warp
+expect 0 '' run --elf pass.elf --time lockstep,monotonic=on --engine interp
+for quantum in 99 10000001 0 x -5 ''; do
+    expect 64 '--quantum .*100 to 10000000' run --elf pass.elf --quantum "$quantum"
+done
+for stop in x 1: :1 -1 1:2:3 18446744073709551616 ''; do
+    expect 64 '--stop-at .*STEPS' run --elf pass.elf --stop-at "$stop"
+done
+expect 64 '--stop-at: there is no hart 1' run --elf pass.elf --stop-at 1:5
+expect 64 '--stop-at-vtime' run --elf pass.elf --stop-at-vtime 9223372036854775807
+expect 64 '--seed' run --elf pass.elf --seed x
+for date in base=2026-02-30 base=x base= base=2026-01-01T25:00:00 base=2026-01-01T00:00:00Z \
+    base=1969-12-31 clock=host base=utc ''; do
+    expect 64 '--rtc .*base=' run --elf pass.elf --rtc "$date"
+done
+expect 0 '' run --elf pass.elf --rtc base=2024-02-29T23:59:59
+expect 0 '' run --elf pass.elf --rtc base=1700000000
+
+# -- Rates
+for icount in shift=11 shift=-1 shift= shift=x; do
+    expect 64 '--icount: shift=' run --elf pass.elf --icount "$icount"
+done
+for icount in ips=0 ips=1e13 ips=1/0 ips=x ips=-1 ips= ips=0x10; do
+    expect 64 '--icount: .*is not a rate' run --elf pass.elf --icount "$icount"
+done
+expect 64 '--icount: .*understood' run --elf pass.elf --icount 3x
+expect 64 '--icount: .*understood' run --elf pass.elf --icount shift=3,,sleep=on
+expect 64 '--icount: shift=auto is not built yet' run --elf pass.elf --icount shift=auto
+expect 64 '--icount: align=on is not built yet' run --elf pass.elf --icount align=on
+expect 64 '--icount: the rate is given twice' run --elf pass.elf --icount shift=3,ips=5
+expect 64 '--icount: .*use on or off' run --elf pass.elf --icount sleep=maybe
+for icount in shift=0 shift=10 ips=1 ips=1e12 ips=1234567891 ips=2G ips=4/3,sleep=off; do
+    expect 0 '' run --elf pass.elf --icount "$icount"
+done
+expect 64 '--hart: there is no hart 2' run --elf pass.elf --smp 2 --hart 2:shift=3
+expect 64 '--hart: hart 0 is listed twice' run --elf pass.elf --smp 2 --hart 0:shift=3,0-1:ips=5
+expect 64 '--hart: hart 1 has no rate' run --elf pass.elf --smp 2 --hart 0:shift=3,1
+expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart 1-0:shift=3
+expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart x:shift=3
+expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart 0:sleep=on
+expect 0 '' run --elf pass.elf --smp 4 --hart 0,2:shift=1,3:ips=7 --hart 1:ips=10/9 --stats stats.json
+expect_stat '[h["step_ns"] for h in s["per_hart"]] == ["2", "900000000", "2", "142857142+6/7"]'
+
+# -- What does not go together
+expect 64 'nothing to run' run
+expect 64 'nothing to run' run --bios none
+expect 64 'nothing to run' run --bios default
+expect 64 '--kernel cannot go with --elf' run --elf pass.elf --kernel x
+expect 64 '--initrd cannot go with --elf' run --elf pass.elf --initrd x
+expect 64 '--append cannot go with --elf' run --elf pass.elf --append x
+expect 64 '--bios cannot go with --elf' run --elf pass.elf --bios default
+expect 64 '--initrd needs --kernel' run --bios x --initrd x
+expect 64 '--append needs --kernel' run --bios x --append x
+expect 64 '--signature needs --elf' run --kernel x --signature x
+expect 64 'only one of them' run --elf pass.elf --stop-at 5 --stop-at-vtime 5
+expect 64 'only one of them' run --elf pass.elf --stop-at-vtime 5 --stop-at 5
+
+# -- Options for tests
+for grant in 0 x random: random:x ''; do
+    expect 64 '--grant .*random:SEED' run --elf pass.elf --grant "$grant"
+done
+expect 64 '--drop-caches .*random:SEED' run --elf pass.elf --drop-caches 5
+for list in 5 5: :f 5,5:f 6,5:f x:f 5,:f; do
+    expect 64 '--hash-at .*ascending' run --elf pass.elf --hash-at "$list"
+done
+
+# -- disasm
+expect 64 'disasm: ' disasm
+expect 64 'disasm: ' disasm --frob
+expect 64 'disasm: ' disasm a b
+expect 64 "disasm: 'xyz' is not a word" disasm --words xyz
+expect 64 "disasm: '123456789' is not a word" disasm --words 123456789
+expect 0 '' disasm --words 00a28293 8082
+grep -q 'addi *t0,t0,10' stdout || fail 'not addi t0,t0,10'
+grep -q 'jalr *zero,0(ra)' stdout || fail 'not jalr zero,0(ra)'
+
+finish
