@@ -85,8 +85,7 @@ static inline int64_t add_sat_i64(int64_t a, int64_t b) {
     return a < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* -- stream.c: a bounded walk over fields --------------------------------------------------------
- */
+/* -- stream.c: a bounded walk over fields ------------------------------------------------------ */
 
 /** Receives bytes of a walk in order. */
 typedef void stream_fn(void *owner, const void *bytes, size_t size_bytes);
@@ -107,8 +106,7 @@ void stream_u64(struct stream *stream, uint64_t value);
 void stream_bool(struct stream *stream, bool value);
 void stream_bytes(struct stream *stream, const void *bytes, size_t size_bytes);
 
-/* -- elf.c: segments and symbols of ELF files
- * ------------------------------------------------------ */
+/* -- elf.c: segments and symbols of ELF files -------------------------------------------------- */
 
 enum { ELF_SEGMENTS_MAX = 64 };
 

@@ -5,11 +5,6 @@
 
 #include "machine/machine.h"
 
-/* -- main.c: subcommands ----------------------------------------------------------------------- */
-
-/** Prints "sandglass: " and the line on standard error. @return error->status, for `return`. */
-int cli_fail(const struct error *error);
-
 /* -- run_command.c, disasm_command.c: argv[0] is the subcommand -------------------------------- */
 
 int run_command(int argc, char **argv);
@@ -78,6 +73,9 @@ bool value_date(const char *text, uint64_t *ns);
 const char *value_near(const char *text, const char *const *names);
 
 /* -- report.c: what is said at the end, stats -------------------------------------------------- */
+
+/** Prints "sandglass: " and the line on standard error. @return error->status, for `return`. */
+int cli_fail(const struct error *error);
 
 /** How a run went. */
 struct report {

@@ -2,6 +2,8 @@
 /* sandglass: subcommands. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,11 +31,6 @@ static const struct command commands[] = {
     {"qemu", NULL, "run QEMU on this time"},
     {"symbols", NULL, "list symbols of an ELF file"},
 };
-
-int cli_fail(const struct error *error) {
-    fprintf(stderr, "sandglass: %s\n", error->text);
-    return (int)error->status;
-}
 
 static void help(void) {
     puts("usage: sandglass COMMAND [OPTION]...\n\n"
@@ -72,7 +69,30 @@ static bool asks_for(const char *argument, const char *name) {
     return (dashes == 1 || dashes == 2) && strcmp(argument + dashes, name) == 0;
 }
 
-int main(int argc, char **argv) {
+/* A descriptor that the caller closed would be given to the next file that is opened: messages
+ * would end in the guest's console, say. So it is taken, and opened the wrong way round, which
+ * keeps its use an error. */
+static void descriptors_take(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+/** What was printed has to get out, or the command has failed. */
+static int output_end(int result) {
+    struct error error;
+    bool lost = fflush(stdout) != 0 || ferror(stdout);
+    if (!lost || result != 0) {
+        return result;
+    }
+    error_set(&error, STATUS_HOST_IO,
+              "cannot write to standard output (%s); give it a reader or room", strerror(errno));
+    return cli_fail(&error);
+}
+
+static int command_run(int argc, char **argv) {
     struct error error;
     if (argc < 2) {
         error_set(&error, STATUS_USAGE, "a command is missing; see sandglass --help");
@@ -97,4 +117,9 @@ int main(int argc, char **argv) {
         }
     }
     return unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv) {
+    descriptors_take();
+    return output_end(command_run(argc, argv));
 }

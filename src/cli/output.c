@@ -38,6 +38,19 @@ static bool is_special(const char *path) {
     return stat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
+/* Where our own output already goes must not be emptied or replaced under it: /dev/stdout leads to
+ * such a file. @return STDOUT_FILENO, STDERR_FILENO, or -1. */
+static int stream_of(const char *path) {
+    struct stat there, ours;
+    for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (stat(path, &there) == 0 && fstat(stream, &ours) == 0 && there.st_dev == ours.st_dev &&
+            there.st_ino == ours.st_ino) {
+            return stream;
+        }
+    }
+    return -1;
+}
+
 static bool is_folder(const char *path) {
     struct stat there;
     return stat(path, &there) == 0 && S_ISDIR(there.st_mode);
@@ -49,7 +62,7 @@ enum status output_check(const char *option, const char *path, struct error *err
     if (is_folder(path)) {
         errno = EISDIR;
         possible = false;
-    } else if (is_special(path)) {
+    } else if (is_special(path) || stream_of(path) >= 0) {
         possible = access(path, W_OK) == 0;
     } else {
         possible = folder_of(path, folder) && access(folder, W_OK | X_OK) == 0;
@@ -83,12 +96,21 @@ static bool replace(const char *path, const char *fresh, const char *text) {
 }
 
 static bool write_through(const char *path, const char *text) {
+    int stream = stream_of(path);
+    if (stream >= 0) {
+        return dprintf(stream, "%s", text) >= 0;
+    }
     FILE *file = fopen(path, "w");
     if (file == NULL) {
         return false;
     }
     bool done = fputs(text, file) >= 0;
     return fclose(file) == 0 && done;
+}
+
+static bool is_link(const char *path) {
+    struct stat there;
+    return lstat(path, &there) == 0 && S_ISLNK(there.st_mode);
 }
 
 /** @p path with ".PID.new" behind it; owned by the caller. NULL when out of memory. */
@@ -101,19 +123,19 @@ static char *fresh_name(const char *path) {
     return fresh;
 }
 
-/* A link stays, and what it leads to is replaced: /dev/stdout is one, and is not ours. */
+/* A link stays, and what it leads to is replaced; what it would lead to is made. */
 enum status output_write(const char *option, const char *path, const char *text,
                          struct error *error) {
     bool done = false;
-    if (is_special(path)) {
+    char *real = realpath(path, NULL);
+    if (is_special(path) || stream_of(path) >= 0 || (real == NULL && is_link(path))) {
         done = write_through(path, text);
     } else {
-        char *real = realpath(path, NULL);
         const char *target = real == NULL ? path : real;
         char *fresh = fresh_name(target);
         done = fresh != NULL && replace(target, fresh, text);
         free(fresh);
-        free(real);
     }
+    free(real);
     return done ? STATUS_OK : cannot_write(option, path, error);
 }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --stats: the numbers of a run as one JSON object. */
+/* What is said at the end: the one line of an error; --stats, the numbers of a run as JSON. */
 #include "cli/cli.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+int cli_fail(const struct error *error) {
+    fprintf(stderr, "sandglass: %s\n", error->text);
+    return (int)error->status;
+}
 
 /* cJSON keeps numbers as doubles, which end being exact at 2^53: so they go in as text. A failed
  * allocation leaves a member out; the caller sees it in the end. */
@@ -93,8 +99,10 @@ static bool add_schedule(cJSON *root, const struct machine_options *options) {
 
 static bool add_all(cJSON *root, const struct report *report) {
     struct machine_stats stats = {0};
+    uint64_t touched_bytes = 0;
     if (report->machine != NULL) {
         machine_stats(report->machine, &stats);
+        touched_bytes = machine_touched_bytes(report->machine);
     }
     double wall_s = stats.host.wall_s;
     double mips = wall_s > 0 ? (double)stats.instructions / 1e6 / wall_s : 0;
@@ -105,18 +113,30 @@ static bool add_all(cJSON *root, const struct report *report) {
            add_exit(root, report->exit) &&
            (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
+           add_u64(root, "touched_bytes", touched_bytes) &&
            add_schedule(root, &report->options->machine) && add_harts(root, report);
 }
 
-enum status stats_write(const struct report *report, struct error *error) {
+/** All of the stats as text; owned by the caller. NULL when out of memory. */
+static char *stats_text(const struct report *report) {
     cJSON *root = cJSON_CreateObject();
-    char *text = root != NULL && add_all(root, report) ? cJSON_Print(root) : NULL;
+    char *json = root != NULL && add_all(root, report) ? cJSON_Print(root) : NULL;
+    char *text = NULL;
+    if (json != NULL && asprintf(&text, "%s\n", json) < 0) {
+        text = NULL;
+    }
+    cJSON_free(json);
     cJSON_Delete(root);
+    return text;
+}
+
+enum status stats_write(const struct report *report, struct error *error) {
+    char *text = stats_text(report);
     if (text == NULL) {
         return error_set(error, STATUS_HOST_IO, "--stats %s: out of memory",
                          report->options->stats);
     }
     enum status status = output_write("--stats", report->options->stats, text, error);
-    cJSON_free(text);
+    free(text);
     return status;
 }

@@ -6,8 +6,7 @@
 #include "hart/code.h"
 #include "hart/mmu.h"
 
-/* -- Faults -------------------------------------------------------------------------------------
- */
+/* -- Faults ------------------------------------------------------------------------------------ */
 
 static enum cause fault_cause(enum access access, enum access_fault fault) {
     bool page = fault == FAULT_PAGE;
@@ -26,8 +25,7 @@ enum flow mmu_fault(struct hart *hart, enum access access, enum access_fault fau
     return FLOW_TRAP;
 }
 
-/* -- Stores that somebody watches
- * ------------------------------------------------------------------ */
+/* -- Stores that somebody watches -------------------------------------------------------------- */
 
 void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned size_bytes) {
     struct ram *ram = &hart->harts->bus->ram;
@@ -44,8 +42,7 @@ void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned
     }
 }
 
-/* -- Data ---------------------------------------------------------------------------------------
- */
+/* -- Data -------------------------------------------------------------------------------------- */
 
 static struct request data_request(const struct hart *hart, vaddr address, unsigned size_bytes,
                                    enum access access) {
@@ -109,6 +106,7 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
             memcpy(value, ram_at(&bus->ram, parts[0]), first_bytes);
             memcpy((uint8_t *)value + first_bytes, ram_at(&bus->ram, parts[1]),
                    size_bytes - first_bytes);
+            flow = mmu_settled(hart); /* the walk may have set A in an entry that is code, too */
         }
         return flow;
     }
@@ -176,8 +174,7 @@ enum flow mmu_atomic(struct hart *hart, const struct request *request, paddr *ad
                                : mmu_fault(hart, request->access, fault, request->address);
 }
 
-/* -- Fetches ------------------------------------------------------------------------------------
- */
+/* -- Fetches ----------------------------------------------------------------------------------- */
 
 /** Translates for a fetch and takes the exception when that fails. */
 static bool fetch_translate(struct hart *hart, vaddr address, struct translation *translation) {

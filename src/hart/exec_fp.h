@@ -6,8 +6,7 @@
 #include "hart/exec.h"
 #include "hart/fpu.h"
 
-/* -- Registers, boxing, state
- * ------------------------------------------------------------------------- */
+/* -- Registers, boxing, state ------------------------------------------------------------------ */
 
 /* A block replaces rd of x0 by X_SINK; for an f register that is 0 again. */
 enum { F_MASK = 31 };
@@ -59,8 +58,8 @@ static inline bool exec_fp_env(const struct hart *hart, const struct insn *insn,
 
 /* -- Shapes of bodies
  * ---------------------------------------------------------------------------------- a, b, c are
- * rs1, rs2, rs3 in format `from`; env is at hand. ROUNDED bodies have a rm field, the others none.
- */
+ * rs1, rs2, rs3 in format `from`; env is at hand. ROUNDED bodies have a rm field, the others
+ * none. */
 
 #define FP_OPERANDS(from)                                                                          \
     const uint64_t a = exec_fp_get(hart, insn->rs1, from);                                         \
@@ -116,8 +115,7 @@ static inline bool exec_fp_env(const struct hart *hart, const struct insn *insn,
         return FLOW_NEXT;                                                                          \
     }
 
-/* -- The same for each format: s is the suffix, f the format
- * -------------------------------------------- */
+/* -- The same for each format: s is the suffix, f the format ----------------------------------- */
 
 #define FP_FORMAT(s, f)                                                                            \
     FP_ROUNDED(fmadd_##s, f, f, fp_fma(&env, f, a, b, c))                                          \
@@ -158,8 +156,7 @@ FP_FORMAT(h, FP_HALF)
 FP_FORMAT(s, FP_SINGLE)
 FP_FORMAT(d, FP_DOUBLE)
 
-/* -- Between formats and registers
- * ------------------------------------------------------------------------ */
+/* -- Between formats and registers ------------------------------------------------------------- */
 
 FP_ROUNDED(fcvt_s_d, FP_DOUBLE, FP_SINGLE, fp_convert(&env, FP_DOUBLE, FP_SINGLE, a))
 FP_ROUNDED(fcvt_d_s, FP_SINGLE, FP_DOUBLE, fp_convert(&env, FP_SINGLE, FP_DOUBLE, a))
@@ -175,8 +172,7 @@ FP_PLAIN(fmv_h_x, FP_HALF, FP_HALF, (uint16_t)hart->x[insn->rs1])
 FP_PLAIN(fmv_w_x, FP_SINGLE, FP_SINGLE, (uint32_t)hart->x[insn->rs1])
 FP_PLAIN(fmv_d_x, FP_DOUBLE, FP_DOUBLE, hart->x[insn->rs1])
 
-/* -- Loads and stores
- * --------------------------------------------------------------------------------------- */
+/* -- Loads and stores -------------------------------------------------------------------------- */
 
 static inline enum flow exec_fp_load(struct hart *hart, const struct insn *insn,
                                      enum fp_format format) {

@@ -5,8 +5,7 @@
 
 #include "hart/exec.h"
 
-/* -- Loads and stores
- * ------------------------------------------------------------------------------ */
+/* -- Loads and stores -------------------------------------------------------------------------- */
 
 /* rd is written only when the load did not trap. */
 #define LOAD(name, type)                                                                           \
@@ -38,8 +37,7 @@ STORE(sd, uint64_t)
 #undef LOAD
 #undef STORE
 
-/* -- Atomics
- * --------------------------------------------------------------------------------------- */
+/* -- Atomics ----------------------------------------------------------------------------------- */
 
 /** Translates the address in rs1 for an atomic access. */
 static inline enum flow exec_atomic(struct hart *hart, const struct insn *insn, unsigned size_bytes,
@@ -83,6 +81,7 @@ static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsi
         hart->x[insn->rd] = exec_atomic_read(hart, address, size_bytes);
         hart->reserved = true;
         hart->reservation = address & ~(paddr)(CACHE_LINE_BYTES - 1);
+        flow = mmu_settled(hart); /* the walk may have written */
     }
     return flow;
 }
@@ -97,9 +96,8 @@ static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsi
     }
     bool holds = hart->reserved && hart->reservation == (address & ~(paddr)(CACHE_LINE_BYTES - 1));
     hart->reserved = false;
-    if (holds) {
-        flow = exec_atomic_write(hart, insn, address, hart->x[insn->rs2], size_bytes);
-    }
+    flow = holds ? exec_atomic_write(hart, insn, address, hart->x[insn->rs2], size_bytes)
+                 : mmu_settled(hart);
     hart->x[insn->rd] = holds ? 0 : 1;
     return flow;
 }
@@ -156,8 +154,7 @@ static inline enum flow exec_sc_d(struct hart *hart, const struct insn *insn) {
     return exec_sc(hart, insn, 8);
 }
 
-/* -- Cache blocks: without caches they only check
- * -------------------------------------------------- */
+/* -- Cache blocks: without caches they only check ---------------------------------------------- */
 
 /** Does menvcfg, and in U mode senvcfg, have any of @p bits on, as the mode asks? */
 static inline bool exec_envcfg_allows(const struct hart *hart, uint64_t bits) {
@@ -167,24 +164,38 @@ static inline bool exec_envcfg_allows(const struct hart *hart, uint64_t bits) {
     return hart->priv != PRIV_U || (hart->senvcfg & bits) != 0;
 }
 
+/** Translates the block of the address in rs1: what is allowed there must hold for all 64 bytes. */
+static inline enum access_fault exec_block(struct hart *hart, const struct insn *insn,
+                                           enum access access, paddr *address) {
+    struct request request = {.address = hart->x[insn->rs1] & ~(vaddr)(CACHE_LINE_BYTES - 1),
+                              .size_bytes = CACHE_LINE_BYTES,
+                              .access = access,
+                              .priv = mmu_data_privilege(hart)};
+    struct translation translation;
+    enum access_fault fault = mmu_translate(hart, &request, &translation);
+    *address = translation.address;
+    return fault;
+}
+
 /** cbo.inval, cbo.clean, cbo.flush: load or store permission is enough; faults are those of a
  * store. */
 static inline enum flow exec_cbo(struct hart *hart, const struct insn *insn, uint64_t envcfg_bits) {
     if (!exec_envcfg_allows(hart, envcfg_bits)) {
         return exec_illegal(hart, insn);
     }
-    struct request request = {.address = hart->x[insn->rs1],
-                              .size_bytes = 1,
-                              .access = ACCESS_READ,
-                              .priv = mmu_data_privilege(hart)};
-    struct translation translation;
+    const struct bus *bus = hart->harts->bus;
+    paddr address;
     exec_sync(hart, insn);
-    if (mmu_translate(hart, &request, &translation) == FAULT_NONE) {
-        return FLOW_NEXT;
+    enum access_fault fault = exec_block(hart, insn, ACCESS_READ, &address);
+    if (fault != FAULT_NONE) {
+        fault = exec_block(hart, insn, ACCESS_WRITE, &address);
     }
-    request.access = ACCESS_WRITE;
-    enum access_fault fault = mmu_translate(hart, &request, &translation);
-    return fault == FAULT_NONE ? FLOW_NEXT : mmu_fault(hart, ACCESS_WRITE, fault, request.address);
+    if (fault == FAULT_NONE && !ram_holds(&bus->ram, address, CACHE_LINE_BYTES) &&
+        bus_region(bus, address) == NULL) {
+        fault = FAULT_ACCESS;
+    }
+    return fault == FAULT_NONE ? mmu_settled(hart)
+                               : mmu_fault(hart, ACCESS_WRITE, fault, hart->x[insn->rs1]);
 }
 
 static inline enum flow exec_cbo_inval(struct hart *hart, const struct insn *insn) {
@@ -204,18 +215,17 @@ static inline enum flow exec_cbo_zero(struct hart *hart, const struct insn *insn
     if (!exec_envcfg_allows(hart, ENVCFG_CBZE)) {
         return exec_illegal(hart, insn);
     }
-    struct request request = {.address = hart->x[insn->rs1],
-                              .size_bytes = 1,
-                              .access = ACCESS_WRITE,
-                              .priv = mmu_data_privilege(hart)};
     paddr address;
     exec_sync(hart, insn);
-    enum flow flow = mmu_atomic(hart, &request, &address);
-    if (flow == FLOW_NEXT) {
-        mmu_ram_store(hart, address & ~(paddr)(CACHE_LINE_BYTES - 1), zeros, sizeof zeros);
-        flow = mmu_settled(hart);
+    enum access_fault fault = exec_block(hart, insn, ACCESS_WRITE, &address);
+    if (fault == FAULT_NONE && !ram_holds(&hart->harts->bus->ram, address, sizeof zeros)) {
+        fault = FAULT_ACCESS;
     }
-    return flow;
+    if (fault != FAULT_NONE) {
+        return mmu_fault(hart, ACCESS_WRITE, fault, hart->x[insn->rs1]);
+    }
+    mmu_ram_store(hart, address, zeros, sizeof zeros);
+    return mmu_settled(hart);
 }
 
 #endif

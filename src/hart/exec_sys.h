@@ -15,8 +15,7 @@ static inline enum flow exec_illegal_op(struct hart *hart, const struct insn *in
     return exec_illegal(hart, insn);
 }
 
-/* -- Fences: memory is in order, code and translations are never stale (law 13)
- * ---------------------- */
+/* -- Fences: memory is in order, code and translations are never stale (law 13) ---------------- */
 
 static inline enum flow exec_fence(struct hart *hart, const struct insn *insn) {
     (void)hart, (void)insn;
@@ -57,8 +56,7 @@ static inline enum flow exec_sfence_inval_ir(struct hart *hart, const struct ins
     return exec_supervisor_fence(hart, insn, 0);
 }
 
-/* -- Calls and returns
- * ------------------------------------------------------------------------------- */
+/* -- Calls and returns ------------------------------------------------------------------------- */
 
 static inline enum flow exec_ecall(struct hart *hart, const struct insn *insn) {
     return exec_trap(hart, insn, (enum cause)(CAUSE_ECALL_U + hart->priv), 0);
@@ -87,8 +85,7 @@ static inline enum flow exec_sret(struct hart *hart, const struct insn *insn) {
     return FLOW_JUMP;
 }
 
-/* -- Waiting
- * ------------------------------------------------------------------------------------------ */
+/* -- Waiting ----------------------------------------------------------------------------------- */
 
 static inline enum flow exec_wfi(struct hart *hart, const struct insn *insn) {
     bool supervisor = (hart->harts->ext & ext_bit(EXT_s)) != 0;
@@ -115,8 +112,7 @@ static inline enum flow exec_wrs_sto(struct hart *hart, const struct insn *insn)
     return exec_done(hart, insn);
 }
 
-/* -- CSRs
- * --------------------------------------------------------------------------------------------- */
+/* -- CSRs -------------------------------------------------------------------------------------- */
 
 /** How a CSR instruction makes the new value from the old one and its operand. */
 enum csr_change { CSR_CHANGE_WRITE, CSR_CHANGE_SET, CSR_CHANGE_CLEAR };

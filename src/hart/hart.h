@@ -14,8 +14,7 @@ typedef uint64_t vaddr;
 struct hart;
 struct code_cache;
 
-/* -- The harts of one machine
- * ------------------------------------------------------------------------- */
+/* -- The harts of one machine ------------------------------------------------------------------ */
 
 enum { TABLES_MAX = 4096 };
 
@@ -64,8 +63,7 @@ void harts_state(const struct harts *harts, struct stream *stream);
  * TLBs. */
 void harts_begin_turn(struct harts *harts);
 
-/* -- State
- * ---------------------------------------------------------------------------------------------- */
+/* -- State ------------------------------------------------------------------------------------- */
 
 enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
@@ -211,8 +209,7 @@ static inline bool hart_has(const struct hart *hart, enum ext ext) {
     return (hart->harts->ext & ext_bit(ext)) != 0;
 }
 
-/* -- hart.c: reset, traps, interrupts
- * ------------------------------------------------------------------------ */
+/* -- hart.c: reset, traps, interrupts ---------------------------------------------------------- */
 
 /** Reset state: M mode, pc, a0 = hart id, a1 = device tree; counters 0; steps go on; lines stay as
  * driven. */
@@ -252,8 +249,7 @@ void hart_changed(struct hart *hart);
 /** Instructions retired. */
 uint64_t hart_retired(const struct hart *hart);
 
-/* -- csr.c: control and status registers
- * -------------------------------------------------------------------- */
+/* -- csr.c: control and status registers ------------------------------------------------------- */
 
 /**
  * Reads a CSR for a CSR instruction in the present mode. hart->clock->steps must be exact.
@@ -277,8 +273,7 @@ static inline bool fp_round_mode(const struct hart *hart, unsigned rm, unsigned 
     return *round <= 4;
 }
 
-/* -- pmp.c: physical memory protection
- * ----------------------------------------------------------------------- */
+/* -- pmp.c: physical memory protection --------------------------------------------------------- */
 
 enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_FETCH = 4 };
 
@@ -297,8 +292,7 @@ uint64_t pmp_config(const struct hart *hart, unsigned first);
 void pmp_set_config(struct hart *hart, unsigned first, uint64_t value);
 void pmp_set_address(struct hart *hart, unsigned entry, uint64_t value);
 
-/* -- mmu.c: translation, TLB, memory accesses off the fast path
- * ------------------------------------------------ */
+/* -- mmu.c: translation, TLB, memory accesses off the fast path -------------------------------- */
 
 /** Why an access did not go through, or that it did. */
 enum access_fault { FAULT_NONE, FAULT_PAGE, FAULT_ACCESS };
@@ -340,8 +334,7 @@ void mmu_flush(struct hart *hart);
 /** Contexts for the TLB keys; called by hart_changed. */
 void mmu_set_contexts(struct hart *hart);
 
-/* -- interp.c: the engine that defines the semantics
- * ------------------------------------------------------------- */
+/* -- interp.c: the engine that defines the semantics ------------------------------------------- */
 
 /**
  * Runs at most @p budget_steps steps; stops early when the vCPU sleeps or something outside must be

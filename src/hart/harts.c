@@ -5,8 +5,7 @@
 #include "hart/code.h"
 #include "hart/mmu.h"
 
-/* -- Watching stores
- * ------------------------------------------------------------------------------------ */
+/* -- Watching stores --------------------------------------------------------------------------- */
 
 static bool ranges_meet(paddr a, uint64_t a_bytes, paddr b, uint64_t b_bytes) {
     return a < b + b_bytes && b < a + a_bytes;
@@ -89,8 +88,7 @@ void harts_drop_caches(struct harts *harts) {
     code_drop(harts->code, &harts->bus->ram);
 }
 
-/* -- Birth and death
- * -------------------------------------------------------------------------------------- */
+/* -- Birth and death --------------------------------------------------------------------------- */
 
 static void timer_changed(void *owner, bool level) {
     hart_set_lines(owner, IP_STIP, level);

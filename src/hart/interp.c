@@ -25,8 +25,7 @@
 #include "hart/exec_mem.h"
 #include "hart/exec_sys.h"
 
-/* -- Finding code
- * -------------------------------------------------------------------------------------- */
+/* -- Finding code ------------------------------------------------------------------------------ */
 
 /** The block at pc, from the fetch TLB alone, or NULL. */
 static ALWAYS_INLINE const struct block *block_at(struct hart *hart) {
@@ -102,8 +101,7 @@ static const struct insn *insns_at(struct hart *hart, uint64_t budget_steps) {
     return block->insns;
 }
 
-/* -- Running
- * ------------------------------------------------------------------------------------------- */
+/* -- Running ----------------------------------------------------------------------------------- */
 
 /**
  * Runs blocks from pc at position @p at until position @p end, or until something is to be looked

@@ -43,8 +43,7 @@
 
 enum { SATP_BARE = 0, SATP_SV39 = 8, SPACES = 256 };
 
-/* -- Contexts -----------------------------------------------------------------------------------
- */
+/* -- Contexts ---------------------------------------------------------------------------------- */
 
 /** Number of the hart's present translation space; a number that stood for another satp takes the
  * TLB along. */
@@ -80,8 +79,7 @@ void mmu_set_contexts(struct hart *hart) {
     hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
 }
 
-/* -- Dropping entries ---------------------------------------------------------------------------
- */
+/* -- Dropping entries -------------------------------------------------------------------------- */
 
 void mmu_flush(struct hart *hart) {
     memset(hart->tlb, 0xff, sizeof hart->tlb);
@@ -189,8 +187,7 @@ static void table_flag(struct harts *harts, paddr address, enum page_flag flag) 
     mmu_flag_page(harts, address, flag);
 }
 
-/* -- The walk -----------------------------------------------------------------------------------
- */
+/* -- The walk ---------------------------------------------------------------------------------- */
 
 /** One translation under way. */
 struct walk {
@@ -350,8 +347,7 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
     return (out->allowed & request->access) != 0 ? FAULT_NONE : FAULT_ACCESS;
 }
 
-/* -- Filling -------------------------------------------------------------------------------------
- */
+/* -- Filling ----------------------------------------------------------------------------------- */
 
 void mmu_flag_tables(struct harts *harts, const struct translation *translation) {
     if (harts->table_count + WALK_LEVELS_MAX > TABLES_MAX) {

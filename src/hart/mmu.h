@@ -13,8 +13,7 @@ enum flow {
     FLOW_TRAP   /* took an exception; hart->pc is set */
 };
 
-/* -- mmu.c ----------------------------------------------------------------------------------------
- */
+/* -- mmu.c ------------------------------------------------------------------------------------- */
 
 /** TLB slot for a key. The context is folded in, so that address spaces do not fight over slots. */
 static inline struct tlb_entry *mmu_entry(struct hart *hart, uint64_t key) {
@@ -47,8 +46,7 @@ static inline enum flow mmu_settled(const struct hart *hart) {
     return hart->check || hart->leave ? FLOW_LEAVE : FLOW_NEXT;
 }
 
-/* -- access.c: accesses off the fast path ---------------------------------------------------------
- */
+/* -- access.c: accesses off the fast path ------------------------------------------------------ */
 
 /** Store by a hart to RAM at a physical address, inside one page; tells the watchers of flagged
  * pages. */

@@ -70,9 +70,9 @@ struct definition {
 };
 
 static const struct definition definitions[ROW_COUNT] = {
-#define INSN(name, format, pattern, ext, traits) \
+#define INSN(name, format, pattern, ext, traits)                                                   \
     [ROW_##name] = {pattern, OP_##name, traits, FORMAT_##format},
-#define COMP(name, format, pattern, ext, traits, expands) \
+#define COMP(name, format, pattern, ext, traits, expands)                                          \
     [ROW_##name] = {pattern, OP_##expands, traits, FORMAT_##format},
 #include "isa/insn.def"
 #undef INSN
@@ -81,7 +81,9 @@ static const struct definition definitions[ROW_COUNT] = {
 
 /** Evaluates the column `ext`, whose words are the constants here, for each row. */
 static void rows_provided(ext_set set, bool provided[ROW_COUNT]) {
-#define EXT(name, text, needs) const bool name = (set & ext_bit(EXT_##name)) != 0; (void)name;
+#define EXT(name, text, needs)                                                                     \
+    const bool name = (set & ext_bit(EXT_##name)) != 0;                                            \
+    (void)name;
 #include "isa/ext.def"
 #undef EXT
     const bool ops[OP_COUNT] = {
@@ -228,15 +230,9 @@ enum place {
 static const struct {
     uint8_t shift, mask, base;
 } places[] = {
-    [PLACE_X0] = {0, 0, 0},
-    [PLACE_X1] = {0, 0, 1},
-    [PLACE_X2] = {0, 0, 2},
-    [PLACE_LOW] = {2, 7, 8},
-    [PLACE_MID] = {7, 7, 8},
-    [PLACE_AT_2] = {2, 31, 0},
-    [PLACE_AT_7] = {7, 31, 0},
-    [PLACE_AT_15] = {15, 31, 0},
-    [PLACE_AT_20] = {20, 31, 0},
+    [PLACE_X0] = {0, 0, 0},      [PLACE_X1] = {0, 0, 1},      [PLACE_X2] = {0, 0, 2},
+    [PLACE_LOW] = {2, 7, 8},     [PLACE_MID] = {7, 7, 8},     [PLACE_AT_2] = {2, 31, 0},
+    [PLACE_AT_7] = {7, 31, 0},   [PLACE_AT_15] = {15, 31, 0}, [PLACE_AT_20] = {20, 31, 0},
     [PLACE_AT_27] = {27, 31, 0},
 };
 
@@ -246,10 +242,34 @@ static inline uint8_t register_at(enum place place, uint32_t bits) {
 
 /** Kinds of immediates; the words of format.def. */
 enum immediate {
-    IMM_NONE, IMM_ONES, IMM_BYTE,
-    IMM_I, IMM_S, IMM_B, IMM_U, IMM_J, IMM_SHAMT, IMM_CSR, IMM_AQRL, IMM_MOP_R, IMM_MOP_RR,
-    IMM_CI, IMM_CI_U, IMM_CI_SP, IMM_CI_SHAMT, IMM_CI_W, IMM_CI_D, IMM_CSS_W, IMM_CSS_D,
-    IMM_CIW, IMM_CL_B, IMM_CL_H, IMM_CL_W, IMM_CL_D, IMM_CB, IMM_CJ
+    IMM_NONE,
+    IMM_ONES,
+    IMM_BYTE,
+    IMM_I,
+    IMM_S,
+    IMM_B,
+    IMM_U,
+    IMM_J,
+    IMM_SHAMT,
+    IMM_CSR,
+    IMM_AQRL,
+    IMM_MOP_R,
+    IMM_MOP_RR,
+    IMM_CI,
+    IMM_CI_U,
+    IMM_CI_SP,
+    IMM_CI_SHAMT,
+    IMM_CI_W,
+    IMM_CI_D,
+    IMM_CSS_W,
+    IMM_CSS_D,
+    IMM_CIW,
+    IMM_CL_B,
+    IMM_CL_H,
+    IMM_CL_W,
+    IMM_CL_D,
+    IMM_CB,
+    IMM_CJ
 };
 
 /** Extends the sign in bit @p bit of @p value. */
@@ -260,22 +280,32 @@ static inline int32_t extend(uint32_t value, unsigned bit) {
 /** @spec Unprivileged ISA 20240411, sections 2.3 (immediate variants), 7.1, 11.1, 14.2 */
 static int32_t immediate_long(enum immediate kind, uint32_t bits) {
     switch (kind) {
-    case IMM_I: return extend(move(bits, 31, 20, 0), 11);
-    case IMM_S: return extend(move(bits, 31, 25, 5) | move(bits, 11, 7, 0), 11);
+    case IMM_I:
+        return extend(move(bits, 31, 20, 0), 11);
+    case IMM_S:
+        return extend(move(bits, 31, 25, 5) | move(bits, 11, 7, 0), 11);
     case IMM_B:
         return extend(move(bits, 31, 31, 12) | move(bits, 7, 7, 11) | move(bits, 30, 25, 5) |
-                      move(bits, 11, 8, 1), 12);
-    case IMM_U: return (int32_t)(bits & 0xfffff000);
+                          move(bits, 11, 8, 1),
+                      12);
+    case IMM_U:
+        return (int32_t)(bits & 0xfffff000);
     case IMM_J:
         return extend(move(bits, 31, 31, 20) | move(bits, 19, 12, 12) | move(bits, 20, 20, 11) |
-                      move(bits, 30, 21, 1), 20);
-    case IMM_SHAMT: return (int32_t)move(bits, 25, 20, 0);
-    case IMM_CSR: return (int32_t)move(bits, 31, 20, 0);
-    case IMM_AQRL: return (int32_t)move(bits, 26, 25, 0);
+                          move(bits, 30, 21, 1),
+                      20);
+    case IMM_SHAMT:
+        return (int32_t)move(bits, 25, 20, 0);
+    case IMM_CSR:
+        return (int32_t)move(bits, 31, 20, 0);
+    case IMM_AQRL:
+        return (int32_t)move(bits, 26, 25, 0);
     case IMM_MOP_R:
         return (int32_t)(move(bits, 30, 30, 4) | move(bits, 27, 26, 2) | move(bits, 21, 20, 0));
-    case IMM_MOP_RR: return (int32_t)(move(bits, 30, 30, 2) | move(bits, 27, 26, 0));
-    default: return 0;
+    case IMM_MOP_RR:
+        return (int32_t)(move(bits, 30, 30, 2) | move(bits, 27, 26, 0));
+    default:
+        return 0;
     }
 }
 
@@ -283,36 +313,50 @@ static int32_t immediate_long(enum immediate kind, uint32_t bits) {
 static int32_t immediate_short(enum immediate kind, uint32_t bits) {
     const uint32_t six = move(bits, 12, 12, 5) | move(bits, 6, 2, 0);
     switch (kind) {
-    case IMM_ONES: return -1;
-    case IMM_BYTE: return 255;
-    case IMM_CI: return extend(six, 5);
-    case IMM_CI_U: return extend(six << 12, 17);
+    case IMM_ONES:
+        return -1;
+    case IMM_BYTE:
+        return 255;
+    case IMM_CI:
+        return extend(six, 5);
+    case IMM_CI_U:
+        return extend(six << 12, 17);
     case IMM_CI_SP:
         return extend(move(bits, 12, 12, 9) | move(bits, 4, 3, 7) | move(bits, 5, 5, 6) |
-                      move(bits, 2, 2, 5) | move(bits, 6, 6, 4), 9);
-    case IMM_CI_SHAMT: return (int32_t)six;
+                          move(bits, 2, 2, 5) | move(bits, 6, 6, 4),
+                      9);
+    case IMM_CI_SHAMT:
+        return (int32_t)six;
     case IMM_CI_W:
         return (int32_t)(move(bits, 3, 2, 6) | move(bits, 12, 12, 5) | move(bits, 6, 4, 2));
     case IMM_CI_D:
         return (int32_t)(move(bits, 4, 2, 6) | move(bits, 12, 12, 5) | move(bits, 6, 5, 3));
-    case IMM_CSS_W: return (int32_t)(move(bits, 8, 7, 6) | move(bits, 12, 9, 2));
-    case IMM_CSS_D: return (int32_t)(move(bits, 9, 7, 6) | move(bits, 12, 10, 3));
+    case IMM_CSS_W:
+        return (int32_t)(move(bits, 8, 7, 6) | move(bits, 12, 9, 2));
+    case IMM_CSS_D:
+        return (int32_t)(move(bits, 9, 7, 6) | move(bits, 12, 10, 3));
     case IMM_CIW:
         return (int32_t)(move(bits, 10, 7, 6) | move(bits, 12, 11, 4) | move(bits, 5, 5, 3) |
                          move(bits, 6, 6, 2));
-    case IMM_CL_B: return (int32_t)(move(bits, 5, 5, 1) | move(bits, 6, 6, 0));
-    case IMM_CL_H: return (int32_t)move(bits, 5, 5, 1);
+    case IMM_CL_B:
+        return (int32_t)(move(bits, 5, 5, 1) | move(bits, 6, 6, 0));
+    case IMM_CL_H:
+        return (int32_t)move(bits, 5, 5, 1);
     case IMM_CL_W:
         return (int32_t)(move(bits, 5, 5, 6) | move(bits, 12, 10, 3) | move(bits, 6, 6, 2));
-    case IMM_CL_D: return (int32_t)(move(bits, 6, 5, 6) | move(bits, 12, 10, 3));
+    case IMM_CL_D:
+        return (int32_t)(move(bits, 6, 5, 6) | move(bits, 12, 10, 3));
     case IMM_CB:
         return extend(move(bits, 12, 12, 8) | move(bits, 6, 5, 6) | move(bits, 2, 2, 5) |
-                      move(bits, 11, 10, 3) | move(bits, 4, 3, 1), 8);
+                          move(bits, 11, 10, 3) | move(bits, 4, 3, 1),
+                      8);
     case IMM_CJ:
         return extend(move(bits, 12, 12, 11) | move(bits, 8, 8, 10) | move(bits, 10, 9, 8) |
-                      move(bits, 6, 6, 7) | move(bits, 7, 7, 6) | move(bits, 2, 2, 5) |
-                      move(bits, 11, 11, 4) | move(bits, 5, 3, 1), 11);
-    default: return 0;
+                          move(bits, 6, 6, 7) | move(bits, 7, 7, 6) | move(bits, 2, 2, 5) |
+                          move(bits, 11, 11, 4) | move(bits, 5, 3, 1),
+                      11);
+    default:
+        return 0;
     }
 }
 
@@ -320,7 +364,7 @@ static int32_t immediate_short(enum immediate kind, uint32_t bits) {
 static const struct {
     uint8_t rd, rs1, rs2, rs3, imm;
 } layouts[FORMAT_COUNT] = {
-#define FORMAT(name, rd, rs1, rs2, rs3, imm, text) \
+#define FORMAT(name, rd, rs1, rs2, rs3, imm, text)                                                 \
     [FORMAT_##name] = {PLACE_##rd, PLACE_##rs1, PLACE_##rs2, PLACE_##rs3, IMM_##imm},
 #include "isa/format.def"
 #undef FORMAT
@@ -357,15 +401,15 @@ struct insn decode(const struct decoder *decoder, uint32_t bits) {
         return illegal;
     }
     enum immediate kind = layouts[row->format].imm;
-    struct insn insn = {
-        .op = row->op,
-        .length = (uint8_t)length,
-        .rd = register_at(layouts[row->format].rd, bits),
-        .rs1 = register_at(layouts[row->format].rs1, bits),
-        .rs2 = register_at(layouts[row->format].rs2, bits),
-        .rs3 = register_at(layouts[row->format].rs3, bits),
-        .rm = (row->traits & T_RM) != 0 ? (uint8_t)move(bits, 14, 12, 0) : 0,
-        .imm = length == 4 ? immediate_long(kind, bits) : immediate_short(kind, bits),
-        .bits = bits};
+    int32_t imm = length == 4 ? immediate_long(kind, bits) : immediate_short(kind, bits);
+    struct insn insn = {.op = row->op,
+                        .length = (uint8_t)length,
+                        .rd = register_at(layouts[row->format].rd, bits),
+                        .rs1 = register_at(layouts[row->format].rs1, bits),
+                        .rs2 = register_at(layouts[row->format].rs2, bits),
+                        .rs3 = register_at(layouts[row->format].rs3, bits),
+                        .rm = (row->traits & T_RM) != 0 ? (uint8_t)move(bits, 14, 12, 0) : 0,
+                        .imm = imm,
+                        .bits = bits};
     return reserved(row->traits, &insn) ? illegal : insn;
 }

@@ -28,8 +28,8 @@ struct output {
     size_t length; /* of the whole text, also where it has been cut */
 };
 
-__attribute__((format(printf, 2, 3)))
-static void put(struct output *output, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static void put(struct output *output, const char *format,
+                                                      ...) {
     size_t room = output->length < output->size ? output->size - output->length : 0;
     va_list arguments;
     va_start(arguments, format);
@@ -39,26 +39,25 @@ static void put(struct output *output, const char *format, ...) {
     output->length += (size_t)length;
 }
 
-static const char *const x_names[32] = {
-    "zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
-    "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
-    "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+static const char *const x_names[32] = {"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+                                        "s0",   "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+                                        "a6",   "a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
+                                        "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
 
-static const char *const f_names[32] = {
-    "ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1", "fa0",
-    "fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4", "fs5",
-    "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
+static const char *const f_names[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "ft5", "ft6",  "ft7",
+                                        "fs0", "fs1", "fa0",  "fa1",  "fa2", "fa3", "fa4",  "fa5",
+                                        "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
+                                        "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
 /** @spec Unprivileged ISA 20240411, section 24.1; numbers as C writes them with %a */
 static const char *const fli_names[32] = {
-    "-0x1p+0",  "min",        "0x1p-16",    "0x1p-15",  "0x1p-8",   "0x1p-7",   "0x1p-4", "0x1p-3",
-    "0x1p-2",   "0x1.4p-2",   "0x1.8p-2",   "0x1.cp-2", "0x1p-1",   "0x1.4p-1", "0x1.8p-1",
-    "0x1.cp-1", "0x1p+0",     "0x1.4p+0",   "0x1.8p+0", "0x1.cp+0", "0x1p+1",   "0x1.4p+1",
-    "0x1.8p+1", "0x1p+2",     "0x1p+3",     "0x1p+4",   "0x1p+7",   "0x1p+8",   "0x1p+15",
-    "0x1p+16",  "inf",        "nan"};
+    "-0x1p+0", "min",      "0x1p-16",  "0x1p-15",  "0x1p-8",  "0x1p-7",   "0x1p-4",   "0x1p-3",
+    "0x1p-2",  "0x1.4p-2", "0x1.8p-2", "0x1.cp-2", "0x1p-1",  "0x1.4p-1", "0x1.8p-1", "0x1.cp-1",
+    "0x1p+0",  "0x1.4p+0", "0x1.8p+0", "0x1.cp+0", "0x1p+1",  "0x1.4p+1", "0x1.8p+1", "0x1p+2",
+    "0x1p+3",  "0x1p+4",   "0x1p+7",   "0x1p+8",   "0x1p+15", "0x1p+16",  "inf",      "nan"};
 
 static const char *const rm_names[8] = {"rne", "rtz",     "rdn",     "rup",
-                                         "rmm", "unknown", "unknown", "dyn"};
+                                        "rmm", "unknown", "unknown", "dyn"};
 
 /** Operations before or after a fence, bits 3 to 0 of @p set. */
 static void put_fence_set(struct output *output, int32_t set) {
@@ -83,23 +82,57 @@ static void put_csr(struct output *output, unsigned number) {
 
 static void put_operand(struct output *output, char letter, const struct insn *insn, uint64_t pc) {
     switch (letter) {
-    case 'd': put(output, "%s", x_names[insn->rd]); break;
-    case 's': put(output, "%s", x_names[insn->rs1]); break;
-    case 't': put(output, "%s", x_names[insn->rs2]); break;
-    case 'D': put(output, "%s", f_names[insn->rd]); break;
-    case 'S': put(output, "%s", f_names[insn->rs1]); break;
-    case 'T': put(output, "%s", f_names[insn->rs2]); break;
-    case 'R': put(output, "%s", f_names[insn->rs3]); break;
-    case 'i': put(output, "%" PRId32, insn->imm); break;
-    case 'x': put(output, "0x%" PRIx32, (uint32_t)insn->imm); break;
-    case 'u': put(output, "0x%" PRIx32, (uint32_t)insn->imm >> 12); break;
-    case 'b': put(output, "0x%" PRIx64, pc + (uint64_t)(int64_t)insn->imm); break;
-    case 'c': put_csr(output, (unsigned)insn->imm); break;
-    case 'z': put(output, "%u", insn->rs1); break;
-    case 'p': put_fence_set(output, insn->imm >> 4); break;
-    case 'q': put_fence_set(output, insn->imm); break;
-    case 'l': put(output, "%s", fli_names[insn->rs1]); break;
-    default: put(output, "%c", letter); break;
+    case 'd':
+        put(output, "%s", x_names[insn->rd]);
+        break;
+    case 's':
+        put(output, "%s", x_names[insn->rs1]);
+        break;
+    case 't':
+        put(output, "%s", x_names[insn->rs2]);
+        break;
+    case 'D':
+        put(output, "%s", f_names[insn->rd]);
+        break;
+    case 'S':
+        put(output, "%s", f_names[insn->rs1]);
+        break;
+    case 'T':
+        put(output, "%s", f_names[insn->rs2]);
+        break;
+    case 'R':
+        put(output, "%s", f_names[insn->rs3]);
+        break;
+    case 'i':
+        put(output, "%" PRId32, insn->imm);
+        break;
+    case 'x':
+        put(output, "0x%" PRIx32, (uint32_t)insn->imm);
+        break;
+    case 'u':
+        put(output, "0x%" PRIx32, (uint32_t)insn->imm >> 12);
+        break;
+    case 'b':
+        put(output, "0x%" PRIx64, pc + (uint64_t)(int64_t)insn->imm);
+        break;
+    case 'c':
+        put_csr(output, (unsigned)insn->imm);
+        break;
+    case 'z':
+        put(output, "%u", insn->rs1);
+        break;
+    case 'p':
+        put_fence_set(output, insn->imm >> 4);
+        break;
+    case 'q':
+        put_fence_set(output, insn->imm);
+        break;
+    case 'l':
+        put(output, "%s", fli_names[insn->rs1]);
+        break;
+    default:
+        put(output, "%c", letter);
+        break;
     }
 }
 

@@ -22,7 +22,9 @@ const char *ext_name(enum ext ext) {
 
 /** Column `needs` of ext.def, whose words are the sets defined here. */
 static ext_set ext_needs(unsigned ext) {
-#define EXT(name, text, needs) const ext_set name = ext_bit(EXT_##name); (void)name;
+#define EXT(name, text, needs)                                                                     \
+    const ext_set name = ext_bit(EXT_##name);                                                      \
+    (void)name;
 #include "isa/ext.def"
 #undef EXT
     const ext_set needed[EXT_COUNT] = {
@@ -69,15 +71,16 @@ static bool word_is(struct word word, const char *text) {
 
 /** Sets @p set to a profile. @return false when there is none of that name. */
 static bool profile_find(struct word word, ext_set *set) {
-#define EXT(name, text, needs) const ext_set name = ext_bit(EXT_##name); (void)name;
+#define EXT(name, text, needs)                                                                     \
+    const ext_set name = ext_bit(EXT_##name);                                                      \
+    (void)name;
 #include "isa/ext.def"
 #undef EXT
     const ext_set rv64gc =
         i | m | a | f | d | c | zicsr | zifencei | zicntr | zihpm | u | s | sv39 | smpmp | svade;
-    const ext_set rva22s64 =
-        rv64gc | zic64b | zicbom | zicbop | zicboz | ziccamoa | ziccif | zicclsm | ziccrse |
-        zihintpause | za64rs | zfhmin | zba | zbb | zbs | zkt | ssccptr | sscounterenw | sstvala |
-        sstvecd | svinval | svpbmt;
+    const ext_set rva22s64 = rv64gc | zic64b | zicbom | zicbop | zicboz | ziccamoa | ziccif |
+                             zicclsm | ziccrse | zihintpause | za64rs | zfhmin | zba | zbb | zbs |
+                             zkt | ssccptr | sscounterenw | sstvala | sstvecd | svinval | svpbmt;
     const struct {
         const char *name;
         ext_set set;

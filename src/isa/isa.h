@@ -75,7 +75,7 @@ enum insn_traits {
     T_ENDS = 1 << 9,    /* ends a block: all of the above that may leave the straight line */
     T_NZ_RD = 1 << 10,  /* reserved (illegal) when rd is x0 */
     T_NZ_RS1 = 1 << 11, /* reserved when rs1 is x0 */
-    T_NZ_IMM = 1 << 12 /* reserved when the immediate is zero */
+    T_NZ_IMM = 1 << 12  /* reserved when the immediate is zero */
 };
 
 /**

@@ -8,14 +8,15 @@ enum { NAME_BYTES = 16 };
 
 /* Identifiers hold no dots, and enumerators of CSRs are in capitals. So the compiler writes names
  * letter by letter: LETTERS(DOTTED, "fmv_x_w") is {'f', 'm', 'v', '.', 'x', '.', 'w', 0, ...}. */
-#define LETTER(text, i) ((i) < sizeof(text) ? (text)[(i) < sizeof(text) ? (i) : 0] : '\0')
-#define LETTERS(spell, text) \
-    {spell(LETTER(text, 0)),  spell(LETTER(text, 1)),  spell(LETTER(text, 2)), \
-     spell(LETTER(text, 3)),  spell(LETTER(text, 4)),  spell(LETTER(text, 5)), \
-     spell(LETTER(text, 6)),  spell(LETTER(text, 7)),  spell(LETTER(text, 8)), \
-     spell(LETTER(text, 9)),  spell(LETTER(text, 10)), spell(LETTER(text, 11)), \
-     spell(LETTER(text, 12)), spell(LETTER(text, 13)), spell(LETTER(text, 14)), \
-     '\0'}
+#define LETTER(text, i) ((text)[(i) < sizeof(text) ? (i) : sizeof(text) - 1])
+#define LETTERS(spell, text)                                                                       \
+    {                                                                                              \
+        spell(LETTER(text, 0)), spell(LETTER(text, 1)), spell(LETTER(text, 2)),                    \
+            spell(LETTER(text, 3)), spell(LETTER(text, 4)), spell(LETTER(text, 5)),                \
+            spell(LETTER(text, 6)), spell(LETTER(text, 7)), spell(LETTER(text, 8)),                \
+            spell(LETTER(text, 9)), spell(LETTER(text, 10)), spell(LETTER(text, 11)),              \
+            spell(LETTER(text, 12)), spell(LETTER(text, 13)), spell(LETTER(text, 14)), '\0'        \
+    }
 #define DOTTED(letter) ((letter) == '_' ? '.' : (letter))
 #define LOWER(letter) ((char)((letter) >= 'A' && (letter) <= 'Z' ? (letter) - 'A' + 'a' : (letter)))
 
@@ -28,7 +29,7 @@ struct operation {
 
 static const struct operation operations[OP_COUNT] = {
     [OP_illegal] = {"illegal", "i", T_ENDS},
-#define INSN(name, format, pattern, ext, traits) \
+#define INSN(name, format, pattern, ext, traits)                                                   \
     [OP_##name] = {LETTERS(DOTTED, #name), #ext, traits},
 #define COMP(name, format, pattern, ext, traits, expands)
 #include "isa/insn.def"
@@ -37,7 +38,7 @@ static const struct operation operations[OP_COUNT] = {
 };
 
 /* Names have at most 15 letters. */
-#define INSN(name, format, pattern, ext, traits) \
+#define INSN(name, format, pattern, ext, traits)                                                   \
     _Static_assert(sizeof #name <= NAME_BYTES, "name of " #name " too long");
 #define COMP(name, format, pattern, ext, traits, expands)
 #include "isa/insn.def"

@@ -9,7 +9,7 @@
 
 /* Kinds of messages between harts, as they stand in the state. A kind and its receiver name the
  * pair (arrive, owner): the owner is always that hart's own part of something. */
-enum post_kind { POST_MTIMECMP, POST_MTIME, POST_LINES };
+enum post_kind { POST_MTIMECMP, POST_MTIME, POST_LINES /* + bit of mip: a kind for each line */ };
 
 static void lines_arrive(void *hart, uint64_t value) {
     hart_set_lines(hart, value >> 1, (value & 1) != 0);
@@ -22,7 +22,7 @@ static void lines_drive(struct machine *machine, unsigned hart_idx, uint64_t bit
         .arrive = lines_arrive,
         .owner = machine->harts.hart[hart_idx],
         .value = bits << 1 | level,
-        .kind = POST_LINES,
+        .kind = (uint16_t)(POST_LINES + __builtin_ctzll(bits)),
     };
     if (machine->resetting) {
         post.arrive(post.owner, post.value);

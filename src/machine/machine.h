@@ -162,6 +162,9 @@ struct machine_stats {
 
 void machine_stats(const struct machine *machine, struct machine_stats *stats);
 
+/** RAM that was written, by whomever, in whole pages [bytes]: what the guest costs the host. */
+uint64_t machine_touched_bytes(const struct machine *machine);
+
 /** Steps and retired instructions of one hart. */
 void machine_hart_stats(const struct machine *machine, unsigned hart, uint64_t *steps,
                         uint64_t *instructions);
@@ -211,8 +214,8 @@ struct boot_target {
  * (XXH3-128 kept in digest: all zero at first, then checked).
  *
  * @param target  What to fill; target->digest all zero the first time.
- * @errors STATUS_BAD_INPUT naming the file, what is wrong and the remedy; STATUS_USAGE when it does
- *         not fit into memory.
+ * @errors STATUS_BAD_INPUT naming the file, what is wrong (also: does not fit into memory) and the
+ *         remedy; STATUS_USAGE when options leave nothing to run or no room for the device tree.
  */
 enum status boot_load(const struct machine_options *options, struct boot_target *target,
                       struct boot *boot, struct error *error);

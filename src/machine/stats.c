@@ -50,3 +50,7 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         stats->instructions += instructions;
     }
 }
+
+uint64_t machine_touched_bytes(const struct machine *machine) {
+    return ram_touched_pages(&machine->bus.ram) * PAGE_BYTES;
+}

@@ -144,21 +144,42 @@ static struct post inbox_pop(struct vcpu *vcpu) {
     return first;
 }
 
+/* Drops what is older than @p newer and speaks of the same thing. */
+static void inbox_overtake(struct vcpu *vcpu, const struct post *newer) {
+    size_t count = vcpu->inbox_count;
+    vcpu->inbox_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct post post = vcpu->inbox[i];
+        bool same = post.kind == newer->kind && post.owner == newer->owner;
+        if (!same || post.order > newer->order) {
+            inbox_push(vcpu, &post);
+        }
+    }
+}
+
+/* What has been felt is not undone by an older word that was longer on its way. Otherwise a line
+ * could stay at a level that nobody drives: low, sent inside a round, would arrive after the high
+ * that a device sent at once at the round's end, and that interrupt would be lost. */
+static void vcpu_feel(struct vcpu *vcpu, const struct post *post) {
+    inbox_overtake(vcpu, post);
+    post->arrive(post->owner, post->value);
+}
+
 static void inbox_deliver(struct vcpu *vcpu) {
     struct post post = inbox_pop(vcpu);
-    post.arrive(post.owner, post.value);
+    vcpu_feel(vcpu, &post);
 }
 
 void sched_post(struct sched *sched, unsigned target, const struct post *what) {
     assert(target < sched->vcpu_count);
+    struct post post = *what;
+    post.order = sched->post_order++;
     if (sched->current == VCPU_NONE || sched->current == target) {
-        what->arrive(what->owner, what->value);
+        vcpu_feel(&sched->vcpus[target], &post);
         return;
     }
-    struct post post = *what;
     post.at_ns = add_sat_i64(sched_now(sched), sched->quantum_ns);
     post.sender = sched->current;
-    post.order = sched->post_order++;
     inbox_push(&sched->vcpus[target], &post);
 }
 
@@ -217,10 +238,9 @@ static void late_measure(struct sched *sched, const struct clock *clock,
     late_note(sched, clock->steps > lawful ? clock->steps - lawful : 0);
 }
 
-/** In a turn: fires the one thing that is first among all due by @p limit. @return false if none. */
+/** In a turn: fires the one thing that is first of all due by @p limit. @return false if none. */
 static bool turn_fire(struct sched *sched, struct vcpu *vcpu, vtime limit) {
-    struct timer *timer =
-        timer_earlier(timers_first(&sched->timers), timers_first(&vcpu->timers));
+    struct timer *timer = timer_earlier(timers_first(&sched->timers), timers_first(&vcpu->timers));
     if (timer != NULL && timer->due_ns <= limit) {
         late_measure(sched, &vcpu->clock, timer);
         timer_fire(sched, timer);

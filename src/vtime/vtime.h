@@ -2,8 +2,8 @@
 /* The time core: steps become nanoseconds, deadlines become steps, and rounds order it all.
  *
  * Passive and pure: no host call, no thread, no float, no knowledge of what a vCPU executes. Host
- * readings come in as arguments. The laws are stated in docs/time.md; "law N" below refers to them.
- */
+ * readings come in as arguments. The laws are stated in docs/time.md; "law N" below refers to
+ * them. */
 #ifndef VTIME_VTIME_H
 #define VTIME_VTIME_H
 
@@ -219,13 +219,13 @@ struct sched {
     vtime quantum_ns;
     vtime tick_ns;
     bool monotonic;
-    uint64_t ticks_seen;     /* with monotonic: highest tick read, before offsets */
-    struct timers timers;    /* device deadlines, on VIRTUAL */
+    uint64_t ticks_seen;  /* with monotonic: highest tick read, before offsets */
+    struct timers timers; /* device deadlines, on VIRTUAL */
     uint64_t arming_order;
     uint64_t post_order;
-    vtime start_ns;          /* S of the present round, or VIRTUAL between rounds */
-    vtime end_ns;            /* E of the present round */
-    unsigned current;        /* vCPU that holds the turn, or VCPU_NONE */
+    vtime start_ns;   /* S of the present round, or VIRTUAL between rounds */
+    vtime end_ns;     /* E of the present round */
+    unsigned current; /* vCPU that holds the turn, or VCPU_NONE */
     bool in_round;
     vtime stop_ns;           /* no step at or after this time; to be set between rounds only */
     uint64_t fired_count;    /* timers fired */
@@ -285,9 +285,10 @@ uint64_t sched_steps(const struct sched *sched);
 
 /**
  * Makes something felt by vCPU @p target: at once when target holds the turn or between rounds,
- * else as a message at the sender's time + quantum (law 10).
- * @param what  arrive, owner, value and kind; the rest is filled in here. The same (arrive, owner)
- *              must always give the same kind, which stands for them in state walks.
+ * else as a message at the sender's time + quantum (law 10). What was sent earlier about the same
+ * (kind, owner), and is still under way when this is felt, is dropped.
+ * @param what  arrive, owner, value and kind; the rest is filled in here. kind and owner name the
+ *              thing that changes; the same pair always has the same arrive.
  */
 void sched_post(struct sched *sched, unsigned target, const struct post *what);
 
