@@ -36,15 +36,17 @@ ldlibs   := $(ldlibs)
 sources := $(sort $(wildcard src/*/*.c))
 objects := $(sources:src/%.c=$(obj)/%.o)
 program := $(out)/sandglass
+# One short line a step; V=1 shows the commands.
+say      = $(if $(V),,@printf '%-5s %s\n' $(1) $@;)
 
 all: $(program)
 
 $(program): $(objects)
-	$(CC) $(flags) -o $@ $^ $(ldlibs)
+	$(call say,link)$(CC) $(flags) -o $@ $^ $(ldlibs)
 
 $(obj)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(flags) -MMD -MP -c -o $@ $<
+	$(call say,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
 
 # -- Unit tests: each is a program with all objects but main's --------------------------------
 
@@ -54,13 +56,31 @@ unit_tests   := $(unit_sources:tests/%.c=$(out)/%)
 
 $(obj)/unit/%.o: tests/unit/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(flags) -MMD -MP -c -o $@ $<
+	$(call say,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
 
 $(out)/unit/%: $(obj)/unit/%.o $(filter-out $(obj)/cli/main.o,$(objects))
 	@mkdir -p $(@D)
-	$(CC) $(flags) -o $@ $^ $(ldlibs) -lcmocka -lmpfr -lgmp
+	$(call say,link)$(CC) $(flags) -o $@ $^ $(ldlibs) -lcmocka -lmpfr -lgmp
 
-units: $(unit_tests)
+# Fuzz targets, driven by tests/fuzz/replay.c instead of a fuzzer.
+fuzz_targets := $(patsubst tests/fuzz/%.c,$(out)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(obj)/fuzz/%.o: tests/fuzz/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
+
+$(out)/fuzz/%: $(obj)/fuzz/%.o $(obj)/fuzz/replay.o $(filter-out $(obj)/cli/main.o,$(objects))
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) $(flags) -o $@ $^ $(ldlibs)
+
+# Tests that make memory run out (tests/unit/memory_test.h).
+$(addprefix $(out)/unit/,test_timer test_ticks test_sched_state): \
+    ldlibs += -Wl,--wrap=calloc,--wrap=realloc
+
+units: $(unit_tests) $(fuzz_targets)
+
+# All processors, unless the user asked for a number.
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # -- Checks and tests: tests/run.sh knows the tiers -------------------------------------------
 
@@ -68,35 +88,41 @@ units: $(unit_tests)
 check:
 	tools/check-style.sh
 	tools/layers.py $(CC)
-	$(MAKE) out=$(out)/check CFLAGS='$(CFLAGS) -Werror' all units
-	SANDGLASS=$(out)/check tests/run.sh check
+	$(MAKE) $(jobs) out=$(out)/check CFLAGS='$(CFLAGS) -Werror' all units
+	SANDGLASS=$(out)/check/sandglass tests/run.sh check
 
 # What is missing is installed first, so make has to look at the host again: hence the second make.
-test soak conformance:
-	tools/setup
-	$(MAKE) all units
+test soak:
+	tools/setup build guest peer
+	$(MAKE) $(jobs) all units
+	$(MAKE) $(jobs) MODE=asan all units
+	tests/run.sh $@
+
+conformance:
+	tools/setup build
+	$(MAKE) $(jobs) all
 	RISCV_TESTS='$(RISCV_TESTS)' ARCH_TESTS='$(ARCH_TESTS)' tests/run.sh $@
 
 fuzz:
-	tools/setup build fuzz
-	$(MAKE) all units
+	tools/setup build peer fuzz
+	$(MAKE) $(jobs) all units
 	tests/run.sh fuzz
 
 # -- Running ----------------------------------------------------------------------------------
 
 demo:
 	tools/setup
-	$(MAKE) all
+	$(MAKE) $(jobs) all
 	tools/demo
 
 run:
 	tools/setup
-	$(MAKE) all
+	$(MAKE) $(jobs) all
 	tools/demo --interactive
 
 bench:
 	tools/setup build guest peer
-	$(MAKE) all
+	$(MAKE) $(jobs) all
 	tools/bench
 
 # -- Installing -------------------------------------------------------------------------------
@@ -109,8 +135,8 @@ install: all
 	install -D -m 644 tools/completion.bash $(share)/bash-completion/completions/sandglass
 
 clean:
-	rm -rf $(obj) $(out)/unit $(out)/check $(program)
+	rm -rf $(obj) $(out)/unit $(out)/fuzz $(out)/check $(program)
 
 .PHONY: all units check test soak fuzz conformance demo run bench install clean
-.SECONDARY: $(unit_objects)
--include $(objects:.o=.d) $(unit_objects:.o=.d)
+.SECONDARY:
+-include $(wildcard $(obj)/*/*.d)

@@ -64,7 +64,7 @@ is_src && code ~ /^ *static / && code ~ /[;=]|\{$/ && code !~ /const|\(|inline|s
     defect("mutable static")
 }
 is_src && code ~ /typedef (struct|union|enum) [^(]*$/ { defect("typedef of a struct") }
-is_src && code ~ /^ {16,}(if|for|while|switch|do)( |$)/ { defect("nested more than 3 deep") }
+is_src && code ~ /^                 *(if|for|while|switch|do)( |$)/ { defect("nested too deep") }
 is_src && code ~ /\/\// { defect("// comment") }
 
 # Functions: from the line that opens one at the left margin to the brace that closes it there.

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks who includes whom in src/, and that each header compiles alone.
 
-A folder includes only folders that its row names, and of those only the public header, the one that
-bears the folder's name; .def tables count as public. Headers that belong to one place only are listed
-with it. ARCHITECTURE.md says why.
+A folder includes only folders that its row names, and of those only the public header, the one
+that bears the folder's name; .def tables count as public. System headers that belong to one place
+only are listed with it. ARCHITECTURE.md says why.
 """
 import pathlib
 import re
@@ -50,7 +50,8 @@ def include_defect(folder, file, quote, name):
     """What is wrong with one include of a file, or None."""
     if quote == "<":
         places = ONLY_IN.get(name)
-        inside = places is None or any(f"{folder}/{file.name}".startswith(p) for p in places.split())
+        here = f"{folder}/{file.name}"
+        inside = places is None or any(here.startswith(place) for place in places.split())
         return None if inside else f"<{name}> belongs into {places}"
     target = name.split("/")[0] if "/" in name else None
     if target not in ALLOWED:

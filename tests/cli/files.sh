@@ -105,6 +105,26 @@ checks=$((checks + 1))
 timeout 60 "$sandglass" run --elf pass.elf --stats /dev/stdout </dev/null 2>stderr |
     python3 -m json.tool >/dev/null || fail '--stats /dev/stdout is not JSON'
 
+# Standard output in a file: the stats come behind the guest's words, also when the file's name is
+# gone, and /dev/stdout stays what it is.
+expect 0 '' run --elf talker.elf --stats /dev/stdout
+words=$("$sandglass" run --elf talker.elf </dev/null | head -n 1)
+expect_equal 'words before the stats' "$words" "$(sed 's/{$//;q' stdout)"
+expect_equal 'stats in standard output' 1 "$(grep -c '"virtual_ns"' stdout)"
+exec 9>gone
+rm gone
+checks=$((checks + 1))
+"$sandglass" run --elf pass.elf --stats /dev/fd/9 </dev/null 2>stderr ||
+    fail 'a file without a name'
+exec 9>&-
+checks=$((checks + 1))
+[ -L /dev/stdout ] || fail '/dev/stdout was replaced'
+ln -s not-yet.json ahead.json
+expect 0 '' run --elf pass.elf --stats ahead.json
+checks=$((checks + 1))
+[ -L ahead.json ] || fail 'a link to what is not there yet is replaced'
+expect_equal 'what it leads to' 1 "$(grep -c '"virtual_ns"' not-yet.json)"
+
 # Memory that the host does not have. A sanitizer's own maps do not fit either.
 if (ulimit -v 4000000; "$sandglass" --version >/dev/null 2>&1); then
     command="(ulimit -v 4000000; $sandglass run --elf pass.elf --memory 64G)"

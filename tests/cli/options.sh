@@ -42,7 +42,8 @@ expect 64 '--stop-at is given twice' run --elf pass.elf --stop-at 5 --stop-at 6
 # One dash or two, and QEMU's names.
 expect 0 '' run -elf pass.elf -m 64 -smp cpus=2 -nographic -net none -machine virt -no-reboot
 expect 0 '' run --elf=pass.elf --m=64M --M virt --console=null
-expect 0 '' run --elf pass.elf -icount shift=0,align=off,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm
+expect 0 '' \
+    run --elf pass.elf -icount shift=0,align=off,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm
 
 # -- Values
 for memory in 0 15M 65G 1T 16777217K 1X 1GG -1G '' G 1.5G 99999999999999999999; do
@@ -107,7 +108,8 @@ expect 64 '--hart: hart 1 has no rate' run --elf pass.elf --smp 2 --hart 0:shift
 expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart 1-0:shift=3
 expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart x:shift=3
 expect 64 '--hart: .*understood' run --elf pass.elf --smp 2 --hart 0:sleep=on
-expect 0 '' run --elf pass.elf --smp 4 --hart 0,2:shift=1,3:ips=7 --hart 1:ips=10/9 --stats stats.json
+expect 0 '' \
+    run --elf pass.elf --smp 4 --hart 0,2:shift=1,3:ips=7 --hart 1:ips=10/9 --stats stats.json
 expect_stat '[h["step_ns"] for h in s["per_hart"]] == ["2", "900000000", "2", "142857142+6/7"]'
 
 # -- What does not go together

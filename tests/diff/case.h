@@ -22,12 +22,12 @@
 #define LONE_BASE (TEST_BASE + 0x9000)
 #define TEST_END (TEST_BASE + TEST_PAGES * 0x1000)
 #define RESULT_BASE 0x80210000
-#define CASES_BASE 0x90000000
+#define CASES_BASE 0x84000000
 
 /* -- Virtual memory, the same addresses in Sv39, Sv48 and Sv57 --------------------------------- */
 
 /* Indices into TABLE_SV39; 511 leads where 1 leads, at the top of the address space. */
-#define INDEX_WINDOW 1
+#define INDEX_WINDOW 0x40 /* 64 GiB: no board has anything there, should it be taken as physical */
 #define INDEX_GIGA 0xb3
 #define INDEX_HANDLER 0xa5
 #define INDEX_HIGH 511
@@ -72,8 +72,14 @@
 #define RECORD_CSRS 67
 #define RECORD_CSR_COUNT 21
 #define RECORD_TRAP 88     /* cause, epc, tval, mstatus or sstatus each */
-#define RECORD_TRAP_MAX 26
+#define RECORD_TRAP_MAX 25
+#define RECORD_RETIRED 188 /* instructions, those of the trap handlers included; not compared */
 #define RECORD_WORDS 192
+
+/* What of RECORD_RETIRED is the harness's own, at most. */
+#define HANDLER_INSNS_MAX 122 /* of a trap after which the case goes on */
+#define FRAME_INSNS_MAX 117   /* before the case, and of the trap that ends it */
+#define LEAVE_INSNS_MAX 71    /* more if the supervisor took that */
 
 #define TRAP_SUPERVISOR_BIT 62 /* in the cause: taken by the supervisor */
 

@@ -8,7 +8,7 @@
 #include "case.h"
 #include "isa/isa.h"
 
-enum { CASE_WORDS_MAX = 4096, CODE_BYTES_MAX = 1024 };
+enum { CODE_BYTES_MAX = 3072 };
 
 /* -- random.c: all chance comes from one state, seeded anew for each case ---------------------- */
 
@@ -54,13 +54,16 @@ struct plan {
     uint64_t head[CASE_CODE];      /* the case's fixed part */
     uint8_t code[CODE_BYTES_MAX];
     unsigned code_bytes;
-    unsigned insn_count;
     uint64_t patches[512][2];
     unsigned patch_count;
     unsigned mode;                 /* 0 U, 1 S, 3 M */
     bool translated;               /* data addresses are virtual */
     bool mprv;                     /* M mode that takes data as a lower mode does */
     bool writable_code;
+    bool empty_pages;              /* some pages have no memory behind them */
+    bool keeps_aligned;            /* no access is misaligned */
+    bool fine_borders;             /* of PMP entries, inside of cache blocks */
+    bool leaves_mode;              /* from here on the mode may be a lower one */
     uint8_t pool[POOL_SIZE];       /* registers that hold data addresses */
     unsigned drift[POOL_SIZE];     /* by how much each may be off by now */
     uint8_t lone;                  /* register that points to the page of lone SCs */
@@ -70,6 +73,40 @@ struct plan {
 /** Chooses mode, CSRs, page tables, memory and registers. */
 void place_choose(struct plan *plan, uint64_t number);
 bool plan_in_pool(const struct plan *plan, unsigned reg);
+
+/* -- emit.c: instructions one by one ----------------------------------------------------------- */
+
+/** Appends one instruction to the code. */
+void emit(struct plan *plan, uint32_t bits);
+/** rd = sign-extended 32 bits, in two instructions. */
+void emit_constant(struct plan *plan, unsigned rd, uint32_t value);
+/** rd = 64 bits, in two or eight. */
+void emit_value(struct plan *plan, unsigned rd, uint64_t value);
+
+uint32_t insn_i(uint32_t match, unsigned rd, unsigned rs1, int imm);
+uint32_t addi(unsigned rd, unsigned rs1, int imm);
+uint32_t auipc(unsigned rd);
+uint32_t lui(unsigned rd, uint32_t value);
+/** @param operation  1 csrrw, 2 csrrs, 3 csrrc; 5 to 7 the same with rs1 as the value. */
+uint32_t csr(unsigned operation, unsigned rd, unsigned number, unsigned rs1);
+
+/** A register that holds no address. */
+unsigned spare(struct plan *plan);
+unsigned spare_but(struct plan *plan, unsigned other);
+
+/* -- csrs.c: units that access a CSR ----------------------------------------------------------- */
+
+void csr_access(struct plan *plan);
+
+/* -- diff.c ------------------------------------------------------------------------------------ */
+
+/** The instruction that the case has at @p pc. @return false if that is not its code. */
+bool plan_insn(const struct plan *plan, uint64_t pc, struct insn *insn);
+
+/* -- agree.c: QEMU's mistakes ------------------------------------------------------------------ */
+
+/** Puts right in QEMU's record what the manual says otherwise, where Sandglass has it right. */
+void record_correct(const struct plan *plan, const uint64_t *ours, uint64_t *theirs);
 
 /* -- sequence.c: what a case executes ---------------------------------------------------------- */
 

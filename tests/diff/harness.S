@@ -19,13 +19,20 @@
 #define SAVE_HANDLER 296     /* this page as the supervisor addresses it - physical */
 #define SAVE_LEFT 304        /* cases left */
 #define SAVE_COUNT 312       /* traps so far */
-#define SAVE_TRAP 320        /* trap records */
+#define SAVE_RETIRED 320     /* minstret at its start */
+#define SAVE_TRAP 328        /* trap records */
+
+#define X1_TO_X30 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+#define ALL_X_REGISTERS X1_TO_X30,31
+#define ALL_F_REGISTERS 0,ALL_X_REGISTERS
 
         .option norvc
         .section .text
         .globl  _start
 _start:
         csrw    mie, zero
+        csrr    t0, mhartid
+        bnez    t0, park
         la      t0, fatal
         csrw    mtvec, t0
         li      t0, 0x2004000           /* mtimecmp: never */
@@ -131,6 +138,8 @@ next_case:
         csrw    mscratch, s0
         ld      t0, 8*CASE_MEDELEG(s1)
         csrw    medeleg, t0
+        csrw    menvcfg, zero           /* so that all of mip can be written */
+        csrw    mip, zero
         ld      t0, 8*CASE_MENVCFG(s1)
         csrw    menvcfg, t0
         ld      t0, 8*CASE_SENVCFG(s1)
@@ -159,13 +168,15 @@ next_case:
 
         li      t0, 3 << 13
         csrw    mstatus, t0
-        .irp    n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        .irp    n, ALL_F_REGISTERS
         fld     f\n, 8*(CASE_F+\n)(s1)
         .endr
         ld      t0, 8*CASE_FCSR(s1)
         csrw    fcsr, t0
         la      t0, machine_trap
         csrw    mtvec, t0
+        csrr    t0, minstret
+        sd      t0, SAVE_RETIRED(s0)
         fence.i
         sfence.vma
         ld      t0, 8*CASE_MSTATUS(s1)
@@ -178,10 +189,13 @@ next_case:
 
 /* -- Traps ------------------------------------------------------------------------------------- */
 
+/* The code pages as the supervisor's handler reads them: the second leaf of its table. */
+#define HANDLER_CODE (HANDLER_OFFSET + CODE_BASE)
+
 /* The same handler twice. s0: save area; t5: this page's addresses - physical ones. */
         .macro  handler mode, scratch, cause, epc, tval, status, enables, mark
         csrrw   x31, \scratch, x31
-        .irp    n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+        .irp    n, X1_TO_X30
         sd      x\n, 8*\n(x31)
         .endr
         csrr    x1, \scratch
@@ -212,6 +226,7 @@ next_case:
         sd      t1, SAVE_TRAP+8(t5)
         sd      t2, SAVE_TRAP+16(t5)
         sd      t3, SAVE_TRAP+24(t5)
+        csrw    \tval, zero             /* the record has it; QEMU's may need correction */
         li      t5, RECORD_TRAP_MAX
         bgeu    t4, t5, 9f
         ld      t5, SAVE_EXIT(s0)
@@ -247,15 +262,12 @@ next_case:
         j       8f
 4:      csrw    \enables, zero
 8:      mv      x31, s0
-        .irp    n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+        .irp    n, X1_TO_X30
         ld      x\n, 8*\n(x31)
         .endr
         ld      x31, 8*31(x31)
         \mode\()ret
         .endm
-
-/* The code pages as the supervisor's handler reads them: the second page of the handler's table. */
-#define HANDLER_CODE (HANDLER_OFFSET + CODE_BASE)
 
         .balign 8
 machine_trap:
@@ -265,7 +277,11 @@ machine_trap:
         .balign 8
 supervisor_trap:
         handler s, sscratch, scause, sepc, stval, sstatus, sie, 1
-9:
+9:      mv      x31, s0                 /* the machine's handler finds the case's registers */
+        .irp    n, X1_TO_X30
+        ld      x\n, 8*\n(x31)
+        .endr
+        ld      x31, 8*31(x31)
 supervisor_exit:
         ecall
         j       .
@@ -278,19 +294,26 @@ case_done:
         la      t0, fatal
         csrw    mtvec, t0
         csrw    mie, zero
+        /* an access that matches an entry only in part fails in M mode, too */
+        csrr    s4, pmpcfg0
+        csrw    pmpcfg0, zero
         ld      s1, SAVE_CASE(s0)
         ld      s2, SAVE_RECORD(s0)
+        csrr    t0, minstret
+        ld      t1, SAVE_RETIRED(s0)
+        sub     t0, t0, t1
+        sd      t0, 8*RECORD_RETIRED(s2)
         csrr    s3, mstatus
         li      t0, 3 << 13
         csrs    mstatus, t0
         ld      t0, 8*CASE_NUMBER(s1)
         addi    t0, t0, 1
         sd      t0, 0(s2)
-        .irp    n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        .irp    n, ALL_X_REGISTERS
         ld      t0, 8*\n(s0)
         sd      t0, 8*(RECORD_X+\n-1)(s2)
         .endr
-        .irp    n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+        .irp    n, ALL_F_REGISTERS
         fsd     f\n, 8*(RECORD_F+\n)(s2)
         .endr
         csrr    t0, fcsr
@@ -320,7 +343,7 @@ case_done:
         keep    scounteren, 14
         keep    stvec, 15
         keep    sscratch, 16
-        keep    pmpcfg0, 17
+        sd      s4, 8*17(t0)
         keep    pmpaddr2, 18
         keep    pmpaddr3, 19
         keep    mscratch, 20
@@ -392,12 +415,24 @@ end:    la      t1, tohost
         sw      t2, 0(t1)
         j       .
 
+/* QEMU's second hart is there so that its AMOs are atomic ones, which tell loads from stores. */
+park:   wfi
+        j       park
+
         .section .tohost, "aw"
         .balign 64
         .globl  tohost
 tohost: .dword  0
         .globl  fromhost
 fromhost: .dword 0
+
+/* From the leaf tables to the records of all cases. */
+        .section .signature, "aw", @nobits
+        .globl  begin_signature
+begin_signature:
+        .space  RESULT_BASE - TABLE_SV39 + COUNT * RECORD_WORDS * 8
+        .globl  end_signature
+end_signature:
 
         .section .cases, "a"
         .incbin CASES

@@ -19,14 +19,16 @@
 #define PTE_D UINT64_C(0x80)
 #define PTE_N (UINT64_C(1) << 63)
 
-#define WINDOW_LOW (UINT64_C(INDEX_WINDOW) << 30)
+#define WINDOW_LOW ((uint64_t)INDEX_WINDOW << 30)
 #define WINDOW_HIGH UINT64_C(0xffffffffc0000000)
-#define GIGA (UINT64_C(INDEX_GIGA) << 30)
+#define GIGA ((uint64_t)INDEX_GIGA << 30)
 #define MEGA_BYTES UINT64_C(0x200000)
 
 /* Small pages of the window: random ones, a run of 16 for Svnapot, good ones, code. */
 enum { PAGE_NAPOT = 16, PAGE_GOOD = 48, PAGE_RANDOM_END = 53, PAGE_CODE = 60, MEGA_COUNT = 8 };
 
+#define STATUS_SIE (UINT64_C(1) << 1)
+#define STATUS_MPIE (UINT64_C(1) << 7)
 #define STATUS_FS (UINT64_C(3) << 13)
 #define STATUS_MPP_SHIFT 11
 #define STATUS_SUM (UINT64_C(1) << 18)
@@ -78,7 +80,13 @@ static uint64_t random_leaf(struct plan *plan, uint64_t physical) {
     if (random_chance(random, 6)) {
         flags |= UINT64_C(1) << (54 + random_below(random, 10));
     }
-    if (random_chance(random, 3)) {
+    if ((flags & PTE_N) != 0) {
+        /* a reserved encoding, a fault: QEMU would set A and D before it sees that */
+        flags |= PTE_A | PTE_D;
+    }
+    if (plan->empty_pages && random_chance(random, 10)) {
+        /* never a pointer: a table that is not there is an access fault, for QEMU a page fault */
+        flags |= (flags & PTE_X) == 0 ? PTE_R : 0;
         physical = UINT64_C(0xfffffff0000000) & ~(UINT64_C(0x1fffff) << (random_below(random, 2)));
     }
     return leaf(physical, flags);
@@ -94,6 +102,7 @@ static void small_pages(struct plan *plan) {
         /* 64 KiB from TEST_BASE; bit 3 of the page number alone is the legal encoding */
         uint64_t encoding = random_chance(random, 90) ? 8 : random_below(random, 16);
         uint64_t napot = random_leaf(plan, TEST_BASE) | PTE_N | encoding << 10;
+        napot |= encoding == 8 ? 0 : PTE_A | PTE_D; /* as in random_leaf() */
         for (unsigned i = 0; i < 16; i++) {
             patch(plan, TABLE_PAGE + 8 * (PAGE_NAPOT + i), napot);
         }
@@ -150,6 +159,8 @@ static void tables_choose(struct plan *plan) {
     unsigned space = (unsigned)random_below(&plan->random, COUNT(spaces));
     uint64_t asid = random_chance(&plan->random, 50) ? random_below(&plan->random, 0x10000) : 0;
     plan->head[CASE_SATP] = spaces[space].mode << 60 | asid << 44 | spaces[space].root >> 12;
+    plan->empty_pages = random_chance(&plan->random, 30);
+    plan->keeps_aligned = plan->empty_pages;
     small_pages(plan);
     large_pages(plan);
     if (plan->mode != 3) {
@@ -187,7 +198,11 @@ static uint64_t page_choose(struct plan *plan) {
     case 0:
     case 1:
     case 2:
-        return base + 0x1000 * random_below(random, PAGE_RANDOM_END);
+        page = random_below(random, PAGE_RANDOM_END);
+        if (page >= PAGE_NAPOT && page < PAGE_NAPOT + 16) { /* to data; not to code or lone SCs */
+            page = PAGE_NAPOT + 1 + page % DATA_PAGES;
+        }
+        return base + 0x1000 * page;
     case 3:
         return base + 0x1000 * (PAGE_NAPOT + 1 + page);
     case 4:
@@ -196,8 +211,9 @@ static uint64_t page_choose(struct plan *plan) {
     case 6:
         return GIGA + MEGA_BYTES + in_mega;
     case 7:
-        return random_chance(random, 50) ? WINDOW_LOW ^ UINT64_C(1) << (38 + random_below(random, 26))
-                                         : base - 0x10000;
+        return random_chance(random, 50)
+                   ? WINDOW_LOW ^ UINT64_C(1) << (38 + random_below(random, 26))
+                   : base - 0x10000;
     default:
         return base + 0x1000 * (PAGE_GOOD + page);
     }
@@ -225,6 +241,7 @@ static void pool_choose(struct plan *plan) {
     } while (plan->drift[0] != 0);
     for (unsigned i = 0; i < POOL_SIZE; i++) {
         uint64_t address = page_choose(plan) + offset_choose(random);
+        address &= plan->keeps_aligned ? ~UINT64_C(7) : UINT64_MAX;
         plan->good[i] = address;
         plan->drift[i] = 0;
         plan->head[CASE_X + plan->pool[i] - 1] = address;
@@ -239,14 +256,14 @@ static void registers_choose(struct plan *plan) {
     for (unsigned i = 0; i < 32; i++) {
         plan->head[CASE_F + i] = random_float(random);
     }
-    plan->head[CASE_FCSR] = random_below(random, 5) << 5 | (random_u64(random) & 0x1f);
+    plan->head[CASE_FCSR] |= random_below(random, 5) << 5 | (random_u64(random) & 0x1f);
     if (random_chance(random, 5)) {
         plan->head[CASE_FCSR] |= 5 << 5;
     }
     pool_choose(plan);
     bool page_ok = plan->translated;
     plan->head[CASE_X + plan->lone - 1] =
-        page_ok ? WINDOW_LOW + 0x1000 * (PAGE_GOOD + 8) : LONE_BASE + 0x800;
+        (page_ok ? WINDOW_LOW + 0x1000 * (PAGE_GOOD + 8) : LONE_BASE) + 0x800;
     if (page_ok) {
         uint64_t flags = PTE_V | PTE_R | PTE_W | PTE_A | PTE_D | user_bit(plan);
         patch(plan, TABLE_PAGE + 8 * (PAGE_GOOD + 8), leaf(LONE_BASE, flags));
@@ -263,14 +280,18 @@ static void registers_choose(struct plan *plan) {
 static void protection_choose(struct plan *plan) {
     struct random *random = &plan->random;
     uint64_t config = UINT64_C(0x1f) << 56; /* entry 7: everything */
-    plan->head[CASE_PMPADDR + 7] = UINT64_MAX;
+    plan->head[CASE_PMPADDR + 7] = UINT64_MAX >> 10;
     if (random_chance(random, 20)) {
         plan->head[CASE_MEDELEG] = 0; /* the supervisor's handler might not reach its page */
+        plan->keeps_aligned = true;
+        plan->fine_borders = random_chance(random, 60);
+        uint64_t coarse = plan->fine_borders ? 0 : 15; /* words of a cache block, less 1 */
         uint64_t at = DATA_BASE >> 2;
         for (unsigned entry = 1; entry < 6; entry++) {
             uint64_t bits = random_u64(random) & 0x1f;
-            uint64_t address = at + random_below(random, DATA_PAGES * 0x1000 / 4);
-            uint64_t ones = (UINT64_C(1) << random_below(random, 10)) - 1;
+            uint64_t address = at + (random_below(random, DATA_PAGES * 0x1000 / 4) & ~coarse);
+            uint64_t ones = ((UINT64_C(1) << random_below(random, 10)) - 1) | coarse >> 1;
+            bits |= !plan->fine_borders && (bits >> 3 & 3) == 2 ? 0x18 : 0; /* not NA4 */
             bool range = (bits >> 3 & 3) == 3;
             bits &= (bits & 3) == 2 ? ~UINT64_C(2) : UINT64_MAX;
             plan->head[CASE_PMPADDR + entry] = range ? (address & ~(ones * 2 + 1)) | ones : address;
@@ -294,9 +315,18 @@ static void traps_choose(struct plan *plan) {
     if ((plan->head[CASE_MENVCFG] & 0x30) == 0x20) {
         plan->head[CASE_MENVCFG] ^= 0x10;
     }
-    plan->head[CASE_SENVCFG] = random_u64(random) & 0xd1;
-    plan->head[CASE_MCOUNTEREN] = random_u64(random) & 7;
-    plan->head[CASE_SCOUNTEREN] = random_u64(random) & 7;
+    if (random_chance(random, 40)) {
+        uint64_t stip = (plan->head[CASE_MENVCFG] >> 63) != 0 ? 0 : 0x20;
+        plan->head[CASE_MIE] = random_u64(random) & 0xaaa;
+        plan->head[CASE_MIDELEG] = random_u64(random) & 0x222;
+        plan->head[CASE_MIP] = random_u64(random) & (0x202 | stip);
+    }
+    plan->head[CASE_SENVCFG] = random_u64(random) & 0xf1;
+    if ((plan->head[CASE_SENVCFG] & 0x30) == 0x20) {
+        plan->head[CASE_SENVCFG] ^= 0x10;
+    }
+    plan->head[CASE_MCOUNTEREN] = random_u64(random) & UINT32_MAX;
+    plan->head[CASE_SCOUNTEREN] = random_u64(random) & UINT32_MAX;
 }
 
 static void status_choose(struct plan *plan) {
@@ -304,10 +334,14 @@ static void status_choose(struct plan *plan) {
     uint64_t status = (uint64_t)plan->mode << STATUS_MPP_SHIFT;
     uint64_t fs = random_chance(random, 85) ? 3 : random_below(random, 3);
     status |= fs << 13;
+    if (fs != 3) { /* flags that change make it dirty; QEMU forgets that of results in x */
+        plan->head[CASE_FCSR] |= 0x1f;
+    }
     status |= random_chance(random, 50) ? STATUS_SUM : 0;
     status |= random_chance(random, 30) ? STATUS_MXR : 0;
     status |= random_chance(random, 20) ? STATUS_TVM : 0;
     status |= random_chance(random, 20) ? STATUS_TW : 0;
+    status |= random_chance(random, 50) ? STATUS_MPIE | STATUS_SIE : 0;
     if (random_chance(random, 20)) {
         status |= STATUS_TSR; /* the supervisor's handler could not return */
         plan->head[CASE_MEDELEG] = 0;

@@ -77,7 +77,7 @@ static uint64_t float_parts(struct random *random, unsigned exponent_bits, unsig
     const uint64_t exponents[] = {
         0, 0, 1, exponent_max, exponent_max, exponent_max - 1, middle, middle + 1, middle - 1,
         middle + fraction_bits, middle + 31, middle + 32, middle + 63, middle + 64, middle + 15,
-        middle - 14, middle - 15, middle - 24,
+        middle - 14, middle - 15, middle - 24, middle - 127,
     };
     const uint64_t fractions[] = {
         0, 0, 1, fraction_max, fraction_max - 1, fraction_max / 2 + 1, fraction_max / 2,

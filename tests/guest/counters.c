@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counters and what they count: a write to minstret or mcycle is what the very next instruction reads; rdinstret does
- * not count itself; traps are steps that do not retire; mcountinhibit stops counters and never time.
+/* Counters and what they count: a write to minstret or mcycle is what the very next instruction
+ * reads; rdinstret does not count itself; traps are steps that do not retire; mcountinhibit stops
+ * counters and never time.
  *
  * expect: exit 0 */
 #include "guest.h"
@@ -14,19 +15,21 @@ __asm__(".option push\n.option norvc\n.balign 4\n"
         ".option pop\n");
 extern char skip_handler[];
 
-/** Distance between two reads of a counter with @p body between them; handlers may use t5 and t6. */
-#define distance(counter, body)                                                                  \
-    ({                                                                                           \
-        uint64_t first, second;                                                                  \
-        __asm__ volatile(".option push\n.option norvc\n"                                         \
-                         "csrr %0, " #counter "\n" body "csrr %1, " #counter "\n.option pop"     \
-                         : "=&r"(first), "=&r"(second)::"t5", "t6", "memory");                   \
-        second - first;                                                                          \
+/** Distance between two reads of a counter with @p body between them; handlers may use t5 and t6.
+ */
+#define distance(counter, body)                                                                    \
+    ({                                                                                             \
+        uint64_t first, second;                                                                    \
+        __asm__ volatile(".option push\n.option norvc\n"                                           \
+                         "csrr %0, " #counter "\n" body "csrr %1, " #counter "\n.option pop"       \
+                         : "=&r"(first), "=&r"(second)::"t5", "t6", "memory");                     \
+        second - first;                                                                            \
     })
 
 static void writes_are_read_next(void) {
     uint64_t retired, cycles, after;
-    __asm__ volatile("csrw minstret, %3\n csrr %0, minstret\n csrr %2, minstret\n csrw mcycle, %3\n csrr %1, mcycle"
+    __asm__ volatile("csrw minstret, %3\n csrr %0, minstret\n csrr %2, minstret\n csrw mcycle, "
+                     "%3\n csrr %1, mcycle"
                      : "=&r"(retired), "=&r"(cycles), "=&r"(after)
                      : "r"((uint64_t)1000));
     check(retired == 1000 && after == 1001 && cycles == 1000);

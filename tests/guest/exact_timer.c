@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* 10,000 timers at pseudo-random deadlines, half through mtimecmp in M mode, half through stimecmp in S mode. For
- * each, the step at which the trap was taken must be the one that law 5 names: the first position whose mtime has
- * reached the deadline, and not before the instruction behind the one that armed it.
+/* 10,000 timers at pseudo-random deadlines, half through mtimecmp in M mode, half through stimecmp
+ * in S mode. For each, the step at which the trap was taken must be the one that law 5 names: the
+ * first position whose mtime has reached the deadline, and not before the instruction behind the
+ * one that armed it.
  *
  * expect: exit 0; the same steps and hash under every grant and with caches dropped
  * rates: shift=0 shift=3 shift=10 ips=1234567891 ips=3 */
 #include "guest.h"
 
-/* What the handlers see. The first instruction of a handler reads the cycle counter: it has not been written, so it
- * counts this hart's steps, and gives the position of the trap itself. */
+/* What the handlers see. The first instruction of a handler reads the cycle counter: it has not
+ * been written, so it counts this hart's steps, and gives the position of the trap itself. */
 struct sight {
     uint64_t armed;   /* position of the instruction that armed the timer */
     uint64_t trapped; /* position of the handler's first instruction */
     uint64_t retired; /* minstret one step later */
     uint64_t epc;
-    uint64_t mtime;   /* read from memory three steps after the trap */
-    uint64_t time;    /* the CSR, four steps after */
+    uint64_t mtime; /* read from memory three steps after the trap */
+    uint64_t time;  /* the CSR, four steps after */
 };
 
 void machine_spin(uint64_t compare, struct sight *sight);
@@ -23,7 +24,8 @@ void supervisor_spin(uint64_t compare, struct sight *sight);
 extern char machine_spins[], supervisor_spins[];
 void to_supervisor(void (*function)(void));
 
-/* Instructions between the labels take one step each and four bytes each, so that epc tells the position too. */
+/* Instructions between the labels take one step each and four bytes each, so that epc tells the
+ * position too. */
 __asm__(".option push\n.option norvc\n"
         ".globl machine_spin, machine_spins, supervisor_spin, supervisor_spins, to_supervisor\n"
         "machine_spin:\n"

@@ -9,20 +9,24 @@
 #define MTIMECMP(hart) (*(volatile uint64_t *)(0x2004000 + 8 * (uintptr_t)(hart)))
 #define MTIME (*(volatile uint64_t *)0x200bff8)
 
-#define csr_read(name)                                          \
-    ({                                                          \
-        uint64_t csr_value;                                     \
-        __asm__ volatile("csrr %0, " #name : "=r"(csr_value));  \
-        csr_value;                                              \
+#define csr_read(name)                                                                             \
+    ({                                                                                             \
+        uint64_t csr_value;                                                                        \
+        __asm__ volatile("csrr %0, " #name : "=r"(csr_value));                                     \
+        csr_value;                                                                                 \
     })
-#define csr_write(name, value) __asm__ volatile("csrw " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
-#define csr_set(name, value) __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
-#define csr_clear(name, value) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define csr_write(name, value)                                                                     \
+    __asm__ volatile("csrw " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define csr_set(name, value)                                                                       \
+    __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
+#define csr_clear(name, value)                                                                     \
+    __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
 
 _Noreturn void guest_end(uint64_t code);
 uint64_t guest_main(uint64_t hart, const void *device_tree);
 
-/** Ends the run with the source line as fail code (truncated to 63 as exit status, whole in the stats). */
+/** Ends the run with the source line as fail code (truncated to 63 as exit status, whole in the
+ * stats). */
 #define check(condition) ((condition) ? (void)0 : guest_end(__LINE__))
 
 static inline uint64_t random_next(uint64_t *state) {

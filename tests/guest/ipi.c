@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A software interrupt from one hart to another arrives at the sender's time + quantum, at the receiver's first
- * position at or after that; to itself at once (law 10). The quantum is 20,000 ns, a step 8 ns.
+/* A software interrupt from one hart to another arrives at the sender's time + quantum, at the
+ * receiver's first position at or after that; to itself at once (law 10). The quantum is 20,000 ns,
+ * a step 8 ns.
  *
  * expect: exit 0
  * harts: 2 3 4

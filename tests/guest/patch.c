@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Code that changes itself: a store to code acts on the next instruction, without fence.i (law 13), also from the middle
- * of straight-line code, for halves of an instruction, across a page's end, and on pages that hold data as well.
+/* Code that changes itself: a store to code acts on the next instruction, without fence.i (law 13),
+ * also from the middle of straight-line code, for halves of an instruction, across a page's end,
+ * and on pages that hold data as well.
  *
  * expect: exit 0 */
 #include "guest.h"

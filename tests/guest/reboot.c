@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reset (law 14): harts, devices, mtime, mcycle and minstret get their reset values, images are loaded again, other RAM
- * stays. The guest counts its lives in RAM that no image covers.
+/* Reset (law 14): harts, devices, mtime, mcycle and minstret get their reset values, images are
+ * loaded again, other RAM stays. The guest counts its lives in RAM that no image covers.
  *
  * expect: exit 0
  * harts: 1 2 */

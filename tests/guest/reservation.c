@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What ends a reservation, which is the aligned 64 bytes (law 10): an SC of its hart, or a write there by another hart,
- * even of the same value. Own stores, traps, turns and other lines do not.
+/* What ends a reservation, which is the aligned 64 bytes (law 10): an SC of its hart, or a write
+ * there by another hart, even of the same value. Own stores, traps, turns and other lines do not.
  *
  * expect: exit 0
  * harts: 2 */
 #include "guest.h"
 
-static struct {
-    _Alignas(64) volatile uint64_t word[16];
-} line;
-static volatile uint64_t request, served; /* request: index in word[] that hart 1 shall store to, plus 1 */
+static struct { _Alignas(64) volatile uint64_t word[16]; } line;
+static volatile uint64_t request,
+    served; /* request: index in word[] that hart 1 shall store to, plus 1 */
 
 static uint64_t load_reserved(volatile uint64_t *at) {
     uint64_t value;
@@ -53,7 +52,8 @@ uint64_t guest_main(uint64_t hart, const void *device_tree) {
 
     load_reserved(&line.word[0]);
     line.word[0] = 9; /* own stores leave it */
-    check(store_conditional(&line.word[7], 4) == 0 && line.word[7] == 4); /* same line, another word */
+    check(store_conditional(&line.word[7], 4) == 0 &&
+          line.word[7] == 4); /* same line, another word */
 
     load_reserved(&line.word[0]);
     check(store_conditional(&line.word[8], 5) != 0); /* another line */

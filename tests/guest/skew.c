@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Through memory a hart can meet a time up to one quantum ahead of its own, and no further (law 10). Each hart publishes
- * its clock and looks at the other's. With monotonic=on nobody ever reads less than what has been read before.
+/* Through memory a hart can meet a time up to one quantum ahead of its own, and no further (law
+ * 10). Each hart publishes its clock and looks at the other's.
  *
  * expect: exit 0
  * harts: 2
@@ -21,8 +21,8 @@ uint64_t guest_main(uint64_t hart, const void *device_tree) {
     }
     for (; hart == 1;) {
     }
-    /* Hart 0 goes first in each round, so it finds the other behind. Hart 1 goes second: at the start of its turn it
-     * finds hart 0 nearly a quantum (1250 steps) ahead. */
+    /* Hart 0 goes first in each round, so it finds the other behind. Hart 1 goes second: at the
+     * start of its turn it finds hart 0 nearly a quantum (1250 steps) ahead. */
     check(ahead_max[0] == 0);
     check(ahead_max[1] > 1200 && ahead_max[1] <= 1250);
     return 0;

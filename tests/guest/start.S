@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Start of every bare-metal guest: a stack for each hart, then guest_main(hart, device tree); its result ends the run.
+# Start of every bare-metal guest: a stack for each hart, then guest_main(hart, device tree); its
+# result ends the run.
     .section .text.start, "ax"
     .globl _start
 _start:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A store to a page table acts on the next access, without any fence, on loads, stores and fetches alike (law 13): new
- * mappings, other frames, lost permissions, tables torn out in the middle, A and D bits, and a store that takes away
- * the very page that the code runs on. S mode, Sv39.
+/* A store to a page table acts on the next access, without any fence, on loads, stores and fetches
+ * alike (law 13): new mappings, other frames, lost permissions, tables torn out in the middle, A
+ * and D bits, and a store that takes away the very page that the code runs on. S mode, Sv39.
  *
  * expect: exit 0 */
 #include "guest.h"
@@ -22,7 +22,8 @@ static uint64_t entry(const volatile void *to, uint64_t bits) {
     return (uint64_t)to >> 12 << 10 | bits;
 }
 
-/* The handler leaves the cause in `trapped` and goes on behind the instruction, or, for a fetch, at ra. */
+/* The handler leaves the cause in `trapped` and goes on behind the instruction, or, for a fetch, at
+ * ra. */
 static volatile uint64_t trapped;
 __asm__(".option push\n.option norvc\n.balign 4\n"
         "tables_handler:\n"
@@ -51,7 +52,8 @@ static uint64_t load(unsigned page) {
 
 static void store(unsigned page, uint64_t value) {
     trapped = 0;
-    __asm__ volatile(".option push\n.option norvc\n sd %1, 0(%0)\n.option pop" ::"r"(PAGE(page)), "r"(value)
+    __asm__ volatile(".option push\n.option norvc\n sd %1, 0(%0)\n.option pop" ::"r"(PAGE(page)),
+                     "r"(value)
                      : "t5", "t6", "memory");
 }
 
@@ -146,8 +148,8 @@ static void code(void) {
 }
 
 static void supervisor_main(void) {
-    root[0] = entry(0, V | R | W | A | D);                     /* devices, 1 GiB */
-    root[2] = entry((void *)0x80000000, ALL);                  /* RAM, 1 GiB */
+    root[0] = entry(0, V | R | W | A | D);    /* devices, 1 GiB */
+    root[2] = entry((void *)0x80000000, ALL); /* RAM, 1 GiB */
     root[WINDOW >> 30] = entry(middle, V);
     middle[0] = entry(leaves, V);
     csr_write(stvec, tables_handler);

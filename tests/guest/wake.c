@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sleeping: WFI costs its step, then time goes on to the deadline exactly and no step passes (law 7).
+/* Sleeping: WFI costs its step, then time goes on to the deadline exactly and no step passes (law
+ * 7).
  *
  * expect: exit 0
  * rates: shift=0 shift=3 shift=10 ips=1234567891 */
@@ -17,7 +18,8 @@ static void sleep_check(uint64_t *seed) {
                      : "r"(0x200bff8)
                      : "memory");
     check(after == before + 2);
-    /* After the sleep VIRTUAL was exactly compare x 100 ns, at position `after`; mtime was read one step later. */
+    /* After the sleep VIRTUAL was exactly compare x 100 ns, at position `after`; mtime was read one
+     * step later. */
     check(ticks == (compare * 100 + law_ns(after + 1) - law_ns(after)) / 100);
     MTIMECMP(0) = -1;
 }

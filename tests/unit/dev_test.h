@@ -9,8 +9,7 @@
 #include "dev/dev.h"
 #include "vtime_test.h"
 
-/* -- Wires
- * --------------------------------------------------------------------------------------- */
+/* -- Wires ------------------------------------------------------------------------------------- */
 
 enum { WIRES_MAX = 64 };
 
@@ -33,8 +32,7 @@ static inline struct line wire(struct wires *wires, unsigned number) {
     return (struct line){.set = wire_set, .owner = wires, .number = number};
 }
 
-/* -- Time
- * ---------------------------------------------------------------------------------------- */
+/* -- Time -------------------------------------------------------------------------------------- */
 
 enum { STEP_NS = 8, TICK_NS = 100 };
 
@@ -70,8 +68,7 @@ static inline void run_to(struct sched *sched, unsigned vcpu, uint64_t steps) {
     }
 }
 
-/* -- State
- * --------------------------------------------------------------------------------------- */
+/* -- State ------------------------------------------------------------------------------------- */
 
 static inline uint64_t device_state_hash(const struct device_ops *ops, const void *device) {
     struct state_hash hash = {0};

@@ -37,8 +37,7 @@ static void put(const struct fixture *fixture, uint64_t offset, uint64_t value,
     aclint_ops.write(fixture->aclint, offset, value, size_bytes);
 }
 
-/* -- One hart
- * ------------------------------------------------------------------------------------ */
+/* -- One hart ---------------------------------------------------------------------------------- */
 
 static void test_mtime_counts_100_ns(void **state) {
     (void)state;
@@ -184,8 +183,7 @@ static void test_other_offsets_are_empty(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Several harts
- * ------------------------------------------------------------------------------- */
+/* -- Several harts ----------------------------------------------------------------------------- */
 
 /* Law 10: the register at once, what the other feels one quantum after the writer's time. */
 static void test_mtimecmp_of_another_hart(void **state) {
@@ -293,8 +291,7 @@ static void test_crossing_writes_to_mtime(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Reset and state
- * ----------------------------------------------------------------------------- */
+/* -- Reset and state --------------------------------------------------------------------------- */
 
 static void test_reset_of_one_hart_is_exact(void **state) {
     (void)state;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Local clocks: steps and sleeps add up exactly, deadlines fall at one position, nothing drifts.
- * link: -lgmp */
+/* Local clocks: steps and sleeps add up exactly, deadlines fall at one position, nothing drifts. */
 #include "vtime_test.h"
 
 #include <gmp.h>
@@ -25,7 +24,7 @@ static vtime time_at(struct clock clock, uint64_t steps) {
     return clock_now(&clock);
 }
 
-/* -- Examples of docs/time.md ------------------------------------------------------------------- */
+/* -- Examples of docs/time.md ------------------------------------------------------------------ */
 
 static void a_deadline_falls_at_one_position(void **state) {
     (void)state;
@@ -135,9 +134,10 @@ static void the_state_walk_names_all_that_decides(void **state) {
     }
 }
 
-/* -- Properties --------------------------------------------------------------------------------- */
+/* -- Properties -------------------------------------------------------------------------------- */
 
-/** A clock as the law writes it, in big integers: time = floor(steps x 10^9 x under / over) + rest. */
+/** A clock as the law writes it, in big integers: time = floor(steps x 10^9 x under / over) + rest.
+ */
 struct reference {
     uint64_t over;
     uint64_t under;

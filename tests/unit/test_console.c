@@ -10,8 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* -- Standard files, replaced and put back
- * ------------------------------------------------------- */
+/* -- Standard files, replaced and put back ----------------------------------------------------- */
 
 struct stdio {
     int saved[3];
@@ -95,8 +94,7 @@ static bool readable_now(int fd) {
     return select(fd + 1, &set, NULL, NULL, &none) == 1;
 }
 
-/* -- Opening
- * ------------------------------------------------------------------------------------- */
+/* -- Opening ----------------------------------------------------------------------------------- */
 
 static void test_words(void **state) {
     (void)state;
@@ -156,8 +154,7 @@ static void test_file_that_cannot_be_written(void **state) {
     assert_int_equal(error.status, STATUS_HOST_IO);
 }
 
-/* -- Output
- * -------------------------------------------------------------------------------------- */
+/* -- Output ------------------------------------------------------------------------------------ */
 
 static void test_output_is_queued_until_flushed(void **state) {
     (void)state;
@@ -308,8 +305,7 @@ static void test_nonblocking_output_loses_nothing(void **state) {
     close(out);
 }
 
-/* -- Input
- * --------------------------------------------------------------------------------------- */
+/* -- Input ------------------------------------------------------------------------------------- */
 
 static void test_input_from_a_pipe(void **state) {
     (void)state;
@@ -383,8 +379,7 @@ static void test_wait(void **state) {
     close(in);
 }
 
-/* -- A terminal
- * ---------------------------------------------------------------------------------- */
+/* -- A terminal -------------------------------------------------------------------------------- */
 
 /** Standard input and output become a terminal. @return The person's end. */
 static int stdio_to_terminal(struct termios *before) {
@@ -518,8 +513,7 @@ static void test_leaving_a_guest_that_does_not_read(void **state) {
     close(person);
 }
 
-/* -- Host clocks
- * --------------------------------------------------------------------------------- */
+/* -- Host clocks ------------------------------------------------------------------------------- */
 
 static void test_host_clocks(void **state) {
     (void)state;

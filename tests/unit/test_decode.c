@@ -7,8 +7,8 @@
 
 /** All pairs where one row lies in another: the special case, the general one. */
 static const char *const special_cases[][2] = {
-    {"pause", "fence"},   {"zext_h", "packw"},  {"c_addi16sp", "c_lui"},  {"c_mop", "c_lui"},
-    {"c_jr", "c_mv"},     {"c_jalr", "c_add"},  {"c_ebreak", "c_add"},    {"c_ebreak", "c_jalr"},
+    {"pause", "fence"}, {"zext_h", "packw"}, {"c_addi16sp", "c_lui"}, {"c_mop", "c_lui"},
+    {"c_jr", "c_mv"},   {"c_jalr", "c_add"}, {"c_ebreak", "c_add"},   {"c_ebreak", "c_jalr"},
 };
 
 static bool special_case_known(const char *special, const char *general) {
@@ -28,8 +28,8 @@ static void rows_overlap_only_as_special_cases(void **state) {
         struct test_row a = test_row(i);
         for (unsigned j = 0; j < TEST_ROW_COUNT; j++) {
             struct test_row b = test_row(j);
-            bool overlap = i != j && a.length == b.length &&
-                           ((a.match ^ b.match) & a.mask & b.mask) == 0;
+            bool overlap =
+                i != j && a.length == b.length && ((a.match ^ b.match) & a.mask & b.mask) == 0;
             bool inside = (a.mask & b.mask) == b.mask && a.mask != b.mask;
             if (overlap && inside && special_case_known(a.name, b.name)) {
                 special_count++;
@@ -55,7 +55,9 @@ static void patterns_have_the_length_they_announce(void **state) {
 
 /** Whether the extensions of a row are there, and those of its expansion. */
 static void rows_on(ext_set set, bool on[TEST_ROW_COUNT]) {
-#define EXT(name, text, needs) const bool name = (set >> EXT_##name & 1) != 0; (void)name;
+#define EXT(name, text, needs)                                                                     \
+    const bool name = (set >> EXT_##name & 1) != 0;                                                \
+    (void)name;
 #include "isa/ext.def"
 #undef EXT
     bool op_on[OP_COUNT] = {false};
@@ -65,7 +67,7 @@ static void rows_on(ext_set set, bool on[TEST_ROW_COUNT]) {
 #undef INSN
 #undef COMP
 #define INSN(name, format, pattern, ext, traits) on[TEST_ROW_##name] = op_on[OP_##name];
-#define COMP(name, format, pattern, ext, traits, expands) \
+#define COMP(name, format, pattern, ext, traits, expands)                                          \
     on[TEST_ROW_##name] = (ext) && op_on[OP_##expands];
 #include "isa/insn.def"
 #undef INSN
@@ -243,47 +245,47 @@ static void instructions_need_their_extensions(void **state) {
         uint32_t word;
         enum op op;
     } cases[] = {
-        {"max,zbb=off", 0x40c5f533, OP_andn},            /* shared by Zbb and Zbkb */
+        {"max,zbb=off", 0x40c5f533, OP_andn}, /* shared by Zbb and Zbkb */
         {"max,zbkb=off", 0x40c5f533, OP_andn},
         {"max,zbb=off,zbkb=off", 0x40c5f533, OP_illegal},
-        {"max,zbb=off", 0x0805c53b, OP_packw},           /* zext.h, which only Zbb has */
+        {"max,zbb=off", 0x0805c53b, OP_packw}, /* zext.h, which only Zbb has */
         {"max,zbkb=off", 0x0805c53b, OP_zext_h},
         {"max", 0x0805c53b, OP_zext_h},
-        {"max,zbkb=off", 0x08c5c53b, OP_illegal},        /* packw with rs2 other than x0 */
+        {"max,zbkb=off", 0x08c5c53b, OP_illegal}, /* packw with rs2 other than x0 */
         {"max", 0x0100000f, OP_pause},
         {"max,zihintpause=off", 0x0100000f, OP_fence},
-        {"rv64gc", 0x00051007, OP_illegal},              /* flh */
+        {"rv64gc", 0x00051007, OP_illegal}, /* flh */
         {"rva22s64", 0x00051007, OP_flh},
-        {"rva22s64", 0x04c5f553, OP_illegal},            /* fadd.h: Zfhmin is not enough */
+        {"rva22s64", 0x04c5f553, OP_illegal}, /* fadd.h: Zfhmin is not enough */
         {"max", 0x04c5f553, OP_fadd_h},
         {"max", 0x42258553, OP_fcvt_d_h},
-        {"max,d=off", 0x42258553, OP_illegal},           /* needs D and Zfhmin */
+        {"max,d=off", 0x42258553, OP_illegal}, /* needs D and Zfhmin */
         {"max,d=off", 0x40258553, OP_fcvt_s_h},
         {"max", 0x28c5a553, OP_fminm_s},
-        {"max,d=off", 0x2ac5a553, OP_illegal},           /* fminm.d */
-        {"max,zfh=off", 0x2cc5a553, OP_illegal},         /* fminm.h */
+        {"max,d=off", 0x2ac5a553, OP_illegal},   /* fminm.d */
+        {"max,zfh=off", 0x2cc5a553, OP_illegal}, /* fminm.h */
         {"max,zfa=off", 0x28c5a553, OP_illegal},
-        {"max", 0x2000, OP_fld},                         /* c.fld */
+        {"max", 0x2000, OP_fld}, /* c.fld */
         {"max,d=off", 0x2000, OP_illegal},
         {"max,c=off", 0x2000, OP_illegal},
-        {"max,c=off", 0x4501, OP_illegal},               /* c.li */
-        {"max", 0x9c41, OP_mul},                         /* c.mul */
+        {"max,c=off", 0x4501, OP_illegal}, /* c.li */
+        {"max", 0x9c41, OP_mul},           /* c.mul */
         {"max,m=off", 0x9c41, OP_illegal},
         {"max,zcb=off", 0x9c41, OP_illegal},
-        {"max,zba=off", 0x9c71, OP_illegal},             /* c.zext.w */
-        {"max,zbb=off", 0x9c69, OP_illegal},             /* c.zext.h */
-        {"max,zbb=off", 0x9c61, OP_andi},                /* c.zext.b */
-        {"max", 0x6081, OP_addi},                        /* c.mop.1 */
-        {"max,zcmop=off", 0x6081, OP_illegal},           /* reserved c.lui */
-        {"max,zimop=off", 0x81c04073, OP_illegal},       /* mop.r.0 */
-        {"max,s=off", 0x10200073, OP_illegal},           /* sret */
+        {"max,zba=off", 0x9c71, OP_illegal},       /* c.zext.w */
+        {"max,zbb=off", 0x9c69, OP_illegal},       /* c.zext.h */
+        {"max,zbb=off", 0x9c61, OP_andi},          /* c.zext.b */
+        {"max", 0x6081, OP_addi},                  /* c.mop.1 */
+        {"max,zcmop=off", 0x6081, OP_illegal},     /* reserved c.lui */
+        {"max,zimop=off", 0x81c04073, OP_illegal}, /* mop.r.0 */
+        {"max,s=off", 0x10200073, OP_illegal},     /* sret */
         {"max,s=off", 0x30200073, OP_mret},
-        {"max,svinval=off", 0x16000073, OP_illegal},     /* sinval.vma */
-        {"max,zicboz=off", 0x0045200f, OP_illegal},      /* cbo.zero */
+        {"max,svinval=off", 0x16000073, OP_illegal}, /* sinval.vma */
+        {"max,zicboz=off", 0x0045200f, OP_illegal},  /* cbo.zero */
         {"max,zicbom=off", 0x0045200f, OP_cbo_zero},
-        {"max,zawrs=off", 0x00d00073, OP_illegal},       /* wrs.nto */
-        {"max,zicbop=off", 0x00006013, OP_ori},          /* prefetch.i is a hint */
-        {"max,zihintntl=off", 0x00200033, OP_add},       /* and so is ntl.p1 */
+        {"max,zawrs=off", 0x00d00073, OP_illegal}, /* wrs.nto */
+        {"max,zicbop=off", 0x00006013, OP_ori},    /* prefetch.i is a hint */
+        {"max,zihintntl=off", 0x00200033, OP_add}, /* and so is ntl.p1 */
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct decoder *decoder = decoder_of(ext_of(cases[i].cpu));
@@ -300,23 +302,34 @@ static void reserved_words_are_illegal(void **state) {
     (void)state;
     static const uint32_t words[] = {
         0x00000013 | 1u << 26 | 1u << 12, /* slli with bit 26 */
-        0x0200101b, 0x0200501b, 0x4200501b, /* *w shifts by 32 */
-        0x6200501b,                       /* roriw by 32 */
-        0x00001067,                       /* jalr with funct3 1 */
-        0x1010202f,                       /* lr.w with rs2 */
-        0x0000002f,                       /* amoadd of bytes */
-        0xc0458553, 0xd0458553,           /* fcvt.w.s and fcvt.s.w with rs2 = 4 */
-        0x58158553,                       /* fsqrt.s with rs2 */
-        0x06c5f553,                       /* fadd.q */
-        0xc2858553,                       /* fcvtmod.w.d not towards zero */
-        0xe2158553,                       /* fmvh.x.d, RV32 only */
-        0x00007003, 0x00004023,           /* loads and stores without a width */
-        0x00003063 & ~0x1000u, 0x00003063, /* branches with funct3 2, 3 */
-        0x00004073,                       /* funct3 4 of SYSTEM, below the may-be-operations */
-        0x000000f3, 0x00200073, 0x30300073, /* ecall with rd, uret, mret with another rs2 */
-        0x0030200f, 0x0000208f,           /* cbo with another number, cbo.inval with rd */
-        0x08001033,                       /* zip, RV32 only */
-        0x0000001f, 0x0000005f, 0x0000007f, 0xffffffff, /* longer than 32 bits */
+        0x0200101b,
+        0x0200501b,
+        0x4200501b, /* *w shifts by 32 */
+        0x6200501b, /* roriw by 32 */
+        0x00001067, /* jalr with funct3 1 */
+        0x1010202f, /* lr.w with rs2 */
+        0x0000002f, /* amoadd of bytes */
+        0xc0458553,
+        0xd0458553, /* fcvt.w.s and fcvt.s.w with rs2 = 4 */
+        0x58158553, /* fsqrt.s with rs2 */
+        0x06c5f553, /* fadd.q */
+        0xc2858553, /* fcvtmod.w.d not towards zero */
+        0xe2158553, /* fmvh.x.d, RV32 only */
+        0x00007003,
+        0x00004023, /* loads and stores without a width */
+        0x00003063 & ~0x1000u,
+        0x00003063, /* branches with funct3 2, 3 */
+        0x00004073, /* funct3 4 of SYSTEM, below the may-be-operations */
+        0x000000f3,
+        0x00200073,
+        0x30300073, /* ecall with rd, uret, mret with another rs2 */
+        0x0030200f,
+        0x0000208f, /* cbo with another number, cbo.inval with rd */
+        0x08001033, /* zip, RV32 only */
+        0x0000001f,
+        0x0000005f,
+        0x0000007f,
+        0xffffffff, /* longer than 32 bits */
     };
     struct decoder *decoder = decoder_of(ext_of("max"));
     for (size_t i = 0; i < COUNT(words); i++) {
@@ -449,21 +462,34 @@ static uint32_t expand_q0(uint32_t w) {
     uint32_t imm_b = scatter(w, 6, 5, "0|1"), imm_h = scatter(w, 5, 5, "1");
     uint32_t imm_spn = scatter(w, 12, 5, "5:4|9:6|2|3");
     switch (w >> 13) {
-    case 0: return imm_spn != 0 ? i_type(imm_spn, 2, 0, low, 0x13) : 0;
-    case 1: return i_type(imm_d, mid, 3, low, 0x07);
-    case 2: return i_type(imm_w, mid, 2, low, 0x03);
-    case 3: return i_type(imm_d, mid, 3, low, 0x03);
-    case 5: return s_type(imm_d, low, mid, 3, 0x27);
-    case 6: return s_type(imm_w, low, mid, 2, 0x23);
-    case 7: return s_type(imm_d, low, mid, 3, 0x23);
-    default: break;
+    case 0:
+        return imm_spn != 0 ? i_type(imm_spn, 2, 0, low, 0x13) : 0;
+    case 1:
+        return i_type(imm_d, mid, 3, low, 0x07);
+    case 2:
+        return i_type(imm_w, mid, 2, low, 0x03);
+    case 3:
+        return i_type(imm_d, mid, 3, low, 0x03);
+    case 5:
+        return s_type(imm_d, low, mid, 3, 0x27);
+    case 6:
+        return s_type(imm_w, low, mid, 2, 0x23);
+    case 7:
+        return s_type(imm_d, low, mid, 3, 0x23);
+    default:
+        break;
     }
     switch (w >> 10 & 7) { /* Zcb */
-    case 0: return i_type(imm_b, mid, 4, low, 0x03);
-    case 1: return i_type(imm_h, mid, (w & 0x40) == 0 ? 5 : 1, low, 0x03);
-    case 2: return s_type(imm_b, low, mid, 0, 0x23);
-    case 3: return (w & 0x40) == 0 ? s_type(imm_h, low, mid, 1, 0x23) : 0;
-    default: return 0;
+    case 0:
+        return i_type(imm_b, mid, 4, low, 0x03);
+    case 1:
+        return i_type(imm_h, mid, (w & 0x40) == 0 ? 5 : 1, low, 0x03);
+    case 2:
+        return s_type(imm_b, low, mid, 0, 0x23);
+    case 3:
+        return (w & 0x40) == 0 ? s_type(imm_h, low, mid, 1, 0x23) : 0;
+    default:
+        return 0;
     }
 }
 
@@ -473,29 +499,48 @@ static uint32_t expand_q1_alu(uint32_t w) {
     uint32_t shamt = scatter(w, 12, 12, "5") | scatter(w, 6, 2, "4:0");
     uint32_t imm = shamt | (shamt & 32 ? ~31u : 0);
     switch (w >> 10 & 3) {
-    case 0: return i_type(shamt, mid, 5, mid, 0x13);
-    case 1: return i_type(0x400 | shamt, mid, 5, mid, 0x13);
-    case 2: return i_type(imm, mid, 7, mid, 0x13);
-    default: break;
+    case 0:
+        return i_type(shamt, mid, 5, mid, 0x13);
+    case 1:
+        return i_type(0x400 | shamt, mid, 5, mid, 0x13);
+    case 2:
+        return i_type(imm, mid, 7, mid, 0x13);
+    default:
+        break;
     }
     switch ((w >> 12 & 1) << 2 | (w >> 5 & 3)) {
-    case 0: return r_type(32, low, mid, 0, mid, 0x33);
-    case 1: return r_type(0, low, mid, 4, mid, 0x33);
-    case 2: return r_type(0, low, mid, 6, mid, 0x33);
-    case 3: return r_type(0, low, mid, 7, mid, 0x33);
-    case 4: return r_type(32, low, mid, 0, mid, 0x3b);
-    case 5: return r_type(0, low, mid, 0, mid, 0x3b);
-    case 6: return r_type(1, low, mid, 0, mid, 0x33);
-    default: break;
+    case 0:
+        return r_type(32, low, mid, 0, mid, 0x33);
+    case 1:
+        return r_type(0, low, mid, 4, mid, 0x33);
+    case 2:
+        return r_type(0, low, mid, 6, mid, 0x33);
+    case 3:
+        return r_type(0, low, mid, 7, mid, 0x33);
+    case 4:
+        return r_type(32, low, mid, 0, mid, 0x3b);
+    case 5:
+        return r_type(0, low, mid, 0, mid, 0x3b);
+    case 6:
+        return r_type(1, low, mid, 0, mid, 0x33);
+    default:
+        break;
     }
     switch (w >> 2 & 7) { /* Zcb */
-    case 0: return i_type(255, mid, 7, mid, 0x13);
-    case 1: return i_type(0x604, mid, 1, mid, 0x13);
-    case 2: return r_type(4, 0, mid, 4, mid, 0x3b);
-    case 3: return i_type(0x605, mid, 1, mid, 0x13);
-    case 4: return r_type(4, 0, mid, 0, mid, 0x3b);
-    case 5: return i_type(0xfff, mid, 4, mid, 0x13);
-    default: return 0;
+    case 0:
+        return i_type(255, mid, 7, mid, 0x13);
+    case 1:
+        return i_type(0x604, mid, 1, mid, 0x13);
+    case 2:
+        return r_type(4, 0, mid, 4, mid, 0x3b);
+    case 3:
+        return i_type(0x605, mid, 1, mid, 0x13);
+    case 4:
+        return r_type(4, 0, mid, 0, mid, 0x3b);
+    case 5:
+        return i_type(0xfff, mid, 4, mid, 0x13);
+    default:
+        return 0;
     }
 }
 
@@ -510,18 +555,25 @@ static uint32_t expand_q1(uint32_t w) {
     imm_j |= imm_j & 0x800 ? ~0xfffu : 0;
     imm_b |= imm_b & 0x100 ? ~0x1ffu : 0;
     switch (w >> 13) {
-    case 0: return i_type(imm, rd, 0, rd, 0x13);
-    case 1: return rd != 0 ? i_type(imm, rd, 0, rd, 0x1b) : 0;
-    case 2: return i_type(imm, 0, 0, rd, 0x13);
+    case 0:
+        return i_type(imm, rd, 0, rd, 0x13);
+    case 1:
+        return rd != 0 ? i_type(imm, rd, 0, rd, 0x1b) : 0;
+    case 2:
+        return i_type(imm, 0, 0, rd, 0x13);
     case 3:
         if (imm == 0) { /* Zcmop takes x1, x3, …, x15 */
             return rd < 16 && rd % 2 == 1 ? 0x00000013 : 0;
         }
         return rd == 2 ? i_type(imm_sp, 2, 0, 2, 0x13) : u_type(imm << 12, rd, 0x37);
-    case 4: return expand_q1_alu(w);
-    case 5: return j_type(imm_j, 0);
-    case 6: return b_type(imm_b, 0, mid, 0);
-    default: return b_type(imm_b, 0, mid, 1);
+    case 4:
+        return expand_q1_alu(w);
+    case 5:
+        return j_type(imm_j, 0);
+    case 6:
+        return b_type(imm_b, 0, mid, 0);
+    default:
+        return b_type(imm_b, 0, mid, 1);
     }
 }
 
@@ -532,14 +584,22 @@ static uint32_t expand_q2(uint32_t w) {
     uint32_t load_d = scatter(w, 12, 12, "5") | scatter(w, 6, 2, "4:3|8:6");
     uint32_t store_w = scatter(w, 12, 7, "5:2|7:6"), store_d = scatter(w, 12, 7, "5:3|8:6");
     switch (w >> 13) {
-    case 0: return i_type(shamt, rd, 1, rd, 0x13);
-    case 1: return i_type(load_d, 2, 3, rd, 0x07);
-    case 2: return rd != 0 ? i_type(load_w, 2, 2, rd, 0x03) : 0;
-    case 3: return rd != 0 ? i_type(load_d, 2, 3, rd, 0x03) : 0;
-    case 5: return s_type(store_d, rs2, 2, 3, 0x27);
-    case 6: return s_type(store_w, rs2, 2, 2, 0x23);
-    case 7: return s_type(store_d, rs2, 2, 3, 0x23);
-    default: break;
+    case 0:
+        return i_type(shamt, rd, 1, rd, 0x13);
+    case 1:
+        return i_type(load_d, 2, 3, rd, 0x07);
+    case 2:
+        return rd != 0 ? i_type(load_w, 2, 2, rd, 0x03) : 0;
+    case 3:
+        return rd != 0 ? i_type(load_d, 2, 3, rd, 0x03) : 0;
+    case 5:
+        return s_type(store_d, rs2, 2, 3, 0x27);
+    case 6:
+        return s_type(store_w, rs2, 2, 2, 0x23);
+    case 7:
+        return s_type(store_d, rs2, 2, 3, 0x23);
+    default:
+        break;
     }
     bool linked = (w & 0x1000) != 0;
     if (rs2 != 0) {
@@ -582,10 +642,9 @@ static void compressed_space(void **state) {
 static unsigned traits_by_name(const char *name) {
     bool amo = starts(name, "amo") || starts(name, "lr.") || starts(name, "sc.");
     bool fp = name[0] == 'f' && !starts(name, "fence");
-    bool load = listed(name, "lb lh lw ld lbu lhu lwu flh flw fld lr.w lr.d") ||
-                starts(name, "amo");
-    bool store = listed(name, "sb sh sw sd fsh fsw fsd sc.w sc.d cbo.zero") ||
-                 starts(name, "amo");
+    bool load =
+        listed(name, "lb lh lw ld lbu lhu lwu flh flw fld lr.w lr.d") || starts(name, "amo");
+    bool store = listed(name, "sb sh sw sd fsh fsw fsd sc.w sc.d cbo.zero") || starts(name, "amo");
     bool jump = listed(name, "jal jalr");
     bool branch = listed(name, "beq bne blt bge bltu bgeu");
     bool csr = starts(name, "csrr");

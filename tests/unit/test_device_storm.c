@@ -44,8 +44,7 @@ struct storm {
     uint64_t grant_steps; /* upper limit of one grant */
 };
 
-/* -- Building
- * ------------------------------------------------------------------------------------ */
+/* -- Building ---------------------------------------------------------------------------------- */
 
 static void source_set(void *owner, unsigned source, bool level) {
     struct storm *storm = owner;
@@ -131,8 +130,7 @@ static void storm_free(struct storm *storm) {
     console_close(storm->console);
 }
 
-/* -- Looking
- * ------------------------------------------------------------------------------------- */
+/* -- Looking ----------------------------------------------------------------------------------- */
 
 static uint64_t get(struct storm *storm, unsigned which, uint64_t offset, unsigned size_bytes) {
     uint64_t value = 0;
@@ -259,8 +257,7 @@ static void look(struct storm *storm) {
     expect(storm->sched.late_steps_max == 0, &storm->random, "a timer came late");
 }
 
-/* -- Doing
- * --------------------------------------------------------------------------------------- */
+/* -- Doing ------------------------------------------------------------------------------------- */
 
 /** An offset where there is something, most of the time; else anywhere, and a little beyond. */
 static uint64_t random_offset(struct storm *storm, unsigned which) {

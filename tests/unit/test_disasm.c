@@ -50,9 +50,9 @@ static void each_row_has_an_answer(void **state) {
 static void fli_names_its_constants(void **state) {
     (void)state;
     static const double constants[32] = {
-        -1,    0,       0x1p-16, 0x1p-15, 0x1p-8, 0x1p-7, 0.0625, 0.125, 0.25, 0.3125, 0.375,
-        0.4375, 0.5,    0.625,   0.75,    0.875,  1,      1.25,   1.5,   1.75, 2,      2.5,
-        3,     4,       8,       16,      128,    256,    32768,  65536, 0,    0};
+        -1,     0,   0x1p-16, 0x1p-15, 0x1p-8, 0x1p-7, 0.0625, 0.125, 0.25, 0.3125, 0.375,
+        0.4375, 0.5, 0.625,   0.75,    0.875,  1,      1.25,   1.5,   1.75, 2,      2.5,
+        3,      4,   8,       16,      128,    256,    32768,  65536, 0,    0};
     struct decoder *decoder = decoder_of(ext_of("max"));
     for (uint32_t i = 0; i < 32; i++) {
         char text[128], wanted[128];
@@ -151,8 +151,8 @@ static void csr_rows_are_distinct(void **state) {
 
 /* -- Against binutils -------------------------------------------------------------------------- */
 
-#define OBJDUMP_ARCH \
-    "rv64imafdc_zicsr_zifencei_zihintpause_zicbom_zicbop_zicboz_zawrs_zfh_zba_zbb_zbc_zbs_zbkb_" \
+#define OBJDUMP_ARCH                                                                               \
+    "rv64imafdc_zicsr_zifencei_zihintpause_zicbom_zicbop_zicboz_zawrs_zfh_zba_zbb_zbc_zbs_zbkb_"   \
     "zbkx_svinval"
 
 /** Words that are compared: rows of insn.def with random operands, and plain random words. */

@@ -14,14 +14,14 @@ static void profiles_hold_what_they_name(void **state) {
     (void)state;
     static const enum ext gc[] = {EXT_i,     EXT_m,        EXT_a, EXT_f, EXT_d,    EXT_c,
                                   EXT_zicsr, EXT_zifencei, EXT_s, EXT_u, EXT_sv39, EXT_zicntr};
-    static const enum ext beyond_gc[] = {EXT_zba, EXT_zfh,  EXT_zfa,  EXT_sstc,
+    static const enum ext beyond_gc[] = {EXT_zba, EXT_zfh,  EXT_zfa,   EXT_sstc,
                                          EXT_zcb, EXT_sv48, EXT_zimop, EXT_svadu};
     /* RVA Profiles 1.0, section 5.1 and 5.2, beyond RV64GC */
     static const enum ext rva22[] = {
-        EXT_zihpm,    EXT_ziccif,  EXT_ziccrse,      EXT_ziccamoa, EXT_zicclsm, EXT_za64rs,
-        EXT_zihintpause, EXT_zba,  EXT_zbb,          EXT_zbs,      EXT_zic64b,  EXT_zicbom,
-        EXT_zicbop,   EXT_zicboz,  EXT_zfhmin,       EXT_zkt,      EXT_svade,   EXT_ssccptr,
-        EXT_sstvecd,  EXT_sstvala, EXT_sscounterenw, EXT_svpbmt,   EXT_svinval};
+        EXT_zihpm,       EXT_ziccif,  EXT_ziccrse,      EXT_ziccamoa, EXT_zicclsm, EXT_za64rs,
+        EXT_zihintpause, EXT_zba,     EXT_zbb,          EXT_zbs,      EXT_zic64b,  EXT_zicbom,
+        EXT_zicbop,      EXT_zicboz,  EXT_zfhmin,       EXT_zkt,      EXT_svade,   EXT_ssccptr,
+        EXT_sstvecd,     EXT_sstvala, EXT_sscounterenw, EXT_svpbmt,   EXT_svinval};
     ext_set rv64gc = ext_of("rv64gc");
     assert_int_equal(rv64gc & bits_of(gc, COUNT(gc)), bits_of(gc, COUNT(gc)));
     assert_int_equal(rv64gc & bits_of(beyond_gc, COUNT(beyond_gc)), 0);
@@ -47,8 +47,8 @@ static void dependents_go_along(void **state) {
     static const enum ext without_c[] = {EXT_c, EXT_zcb, EXT_zcmop};
     assert_int_equal(ext_of("max,c=off"), ext_of("max") & ~bits_of(without_c, COUNT(without_c)));
     set = ext_of("max,u=off");
-    static const enum ext privileged[] = {EXT_u,    EXT_s,     EXT_sv39,    EXT_sv48,
-                                          EXT_sv57, EXT_sstc,  EXT_svinval, EXT_svadu,
+    static const enum ext privileged[] = {EXT_u,     EXT_s,       EXT_sv39,    EXT_sv48,
+                                          EXT_sv57,  EXT_sstc,    EXT_svinval, EXT_svadu,
                                           EXT_svade, EXT_svnapot, EXT_svpbmt};
     assert_int_equal(set & bits_of(privileged, COUNT(privileged)), 0);
     assert_int_equal(ext_of("max,zfh=off,zfhmin=on"), ext_of("max") & ~ext_bit(EXT_zfh));
@@ -125,7 +125,9 @@ static bool possible(const ext_set needed[EXT_COUNT], ext_set on, ext_set off) {
 /** The set holds what its members need, whatever is asked for; only the impossible is refused. */
 static void random_settings_stay_consistent(void **state) {
     (void)state;
-#define EXT(name, text, needs) const ext_set name = ext_bit(EXT_##name); (void)name;
+#define EXT(name, text, needs)                                                                     \
+    const ext_set name = ext_bit(EXT_##name);                                                      \
+    (void)name;
 #include "isa/ext.def"
 #undef EXT
     const ext_set needed[EXT_COUNT] = {

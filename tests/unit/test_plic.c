@@ -67,8 +67,7 @@ static bool pending(const struct fixture *fixture, unsigned source) {
     return (get(fixture, 0x1000 + source / 32 * 4) >> source % 32 & 1) != 0;
 }
 
-/* -- Registers
- * ----------------------------------------------------------------------------------- */
+/* -- Registers --------------------------------------------------------------------------------- */
 
 static void test_register_masks(void **state) {
     (void)state;
@@ -97,8 +96,7 @@ static void test_register_masks(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- One source
- * ---------------------------------------------------------------------------------- */
+/* -- One source -------------------------------------------------------------------------------- */
 
 static void test_life_of_an_interrupt(void **state) {
     (void)state;
@@ -170,8 +168,7 @@ static void test_completion_needs_an_enabled_source(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Many sources
- * -------------------------------------------------------------------------------- */
+/* -- Many sources ------------------------------------------------------------------------------ */
 
 static void test_order_of_claims(void **state) {
     (void)state;
@@ -256,8 +253,7 @@ static void test_sources_without_number(void **state) {
     plic_ops.free(plic);
 }
 
-/* -- Reset and state
- * ----------------------------------------------------------------------------- */
+/* -- Reset and state --------------------------------------------------------------------------- */
 
 static void test_reset(void **state) {
     (void)state;

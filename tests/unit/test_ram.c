@@ -13,8 +13,7 @@ static struct ram ram_of(uint64_t size_bytes) {
     return ram;
 }
 
-/* -- Reading and writing
- * ------------------------------------------------------------------------- */
+/* -- Reading and writing ----------------------------------------------------------------------- */
 
 static void test_reads_back_across_pages(void **state) {
     (void)state;
@@ -73,8 +72,7 @@ static void test_memory_that_cannot_be_had(void **state) {
     ram_free(&ram);
 }
 
-/* -- Laziness
- * ------------------------------------------------------------------------------------ */
+/* -- Laziness ---------------------------------------------------------------------------------- */
 
 static uint64_t resident_bytes(void) {
     unsigned long long size, resident;
@@ -103,8 +101,7 @@ static void test_64_gib_cost_what_is_touched(void **state) {
     ram_free(&ram);
 }
 
-/* -- State
- * --------------------------------------------------------------------------------------- */
+/* -- State ------------------------------------------------------------------------------------- */
 
 static struct state_hash walk(const struct ram *ram) {
     struct state_hash hash = {0};
@@ -148,8 +145,7 @@ static void test_every_byte_and_place_counts(void **state) {
     ram_free(&ram);
 }
 
-/* -- Flagged pages
- * ------------------------------------------------------------------------------- */
+/* -- Flagged pages ----------------------------------------------------------------------------- */
 
 struct told {
     struct ram *ram;

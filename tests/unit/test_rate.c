@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rates: exact both ways, adjoint, saturating; compared with big integers.
- * link: -lgmp */
+/* Rates: exact both ways, adjoint, saturating; compared with big integers. */
 #include "vtime_test.h"
 
 #include <gmp.h>
 #include <string.h>
 
-/* -- The big-integer reference ------------------------------------------------------------------ */
+/* -- The big-integer reference ----------------------------------------------------------------- */
 
 /** A rate of over/under steps a second. */
 struct ips {
@@ -67,7 +66,7 @@ static struct ips random_ips(struct random *random) {
     }
 }
 
-/* -- Text --------------------------------------------------------------------------------------- */
+/* -- Text -------------------------------------------------------------------------------------- */
 
 static void shifts_are_powers_of_two(void **state) {
     (void)state;
@@ -124,17 +123,58 @@ static void text_is_kept_exactly(void **state) {
 static void anything_else_is_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
-        "",         " 1",        "1 ",         "-1",      "+1",         "0",       "0.0",
-        "0e99",     "0.5",       "x",          "1x",      "1.",         ".5",      "1.5.5",
-        "1e",       "1e+",       "1e-3",       "1ee3",    "1e3k",       "1K",      "1kk",
-        "1e13",     "1.1T",      "1001G",      "1/0",     "0/1",        "0/0",     "1/2",
-        "1/",       "/1",        "3/1/1",      "3/1k",    "3k/1",       "3.5/1",   "0x10",
-        "1e99999",  "inf",       "nan",        "1,5",     "1_000",      "9e30",    "2/-1",
-        "1000000000001",         "999999999999.7",        "1000000000001/1000000000000",
-        "1000000000000000000000000000000",     "1000000000000000000000000000001",
-        "1.00000000000000000000000000001",     "1.000000000000000000000000000",
+        "",
+        " 1",
+        "1 ",
+        "-1",
+        "+1",
+        "0",
+        "0.0",
+        "0e99",
+        "0.5",
+        "x",
+        "1x",
+        "1.",
+        ".5",
+        "1.5.5",
+        "1e",
+        "1e+",
+        "1e-3",
+        "1ee3",
+        "1e3k",
+        "1K",
+        "1kk",
+        "1e13",
+        "1.1T",
+        "1001G",
+        "1/0",
+        "0/1",
+        "0/0",
+        "1/2",
+        "1/",
+        "/1",
+        "3/1/1",
+        "3/1k",
+        "3k/1",
+        "3.5/1",
+        "0x10",
+        "1e99999",
+        "inf",
+        "nan",
+        "1,5",
+        "1_000",
+        "9e30",
+        "2/-1",
+        "1000000000001",
+        "999999999999.7",
+        "1000000000001/1000000000000",
+        "1000000000000000000000000000000",
+        "1000000000000000000000000000001",
+        "1.00000000000000000000000000001",
+        "1.000000000000000000000000000",
         "99999999999999999999999999999999999999999",
-        "1/99999999999999999999999999999999",  "2e99999999999999999999999999999999",
+        "1/99999999999999999999999999999999",
+        "2e99999999999999999999999999999999",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct rate rate = {1, 2, 3};
@@ -149,7 +189,7 @@ static void anything_else_is_refused(void **state) {
     }
 }
 
-/* -- Examples of docs/time.md ------------------------------------------------------------------- */
+/* -- Examples of docs/time.md ------------------------------------------------------------------ */
 
 static void three_steps_a_second(void **state) {
     (void)state;
@@ -206,7 +246,7 @@ static void the_ends_saturate(void **state) {
     assert_int_equal(rate_steps(&fast, INT64_MIN), 0);
 }
 
-/* -- Properties --------------------------------------------------------------------------------- */
+/* -- Properties -------------------------------------------------------------------------------- */
 
 static void big_integers_agree(void **state) {
     (void)state;
@@ -216,11 +256,12 @@ static void big_integers_agree(void **state) {
         struct rate rate = rate_of(ips);
         uint64_t steps = random_wide(&random);
         vtime ns = (vtime)(random_wide(&random) >> 1);
-        expect(rate_ns(&rate, steps) == reference_ns(ips, steps), &random, "time of %llu at %llu/%llu",
-               (unsigned long long)steps, (unsigned long long)ips.over,
+        expect(rate_ns(&rate, steps) == reference_ns(ips, steps), &random,
+               "time of %llu at %llu/%llu", (unsigned long long)steps, (unsigned long long)ips.over,
                (unsigned long long)ips.under);
-        expect(rate_steps(&rate, ns) == reference_steps(ips, ns), &random, "steps to %lld at %llu/%llu",
-               (long long)ns, (unsigned long long)ips.over, (unsigned long long)ips.under);
+        expect(rate_steps(&rate, ns) == reference_steps(ips, ns), &random,
+               "steps to %lld at %llu/%llu", (long long)ns, (unsigned long long)ips.over,
+               (unsigned long long)ips.under);
     }
 }
 
@@ -232,7 +273,8 @@ static void conversions_are_adjoint(void **state) {
         vtime due = (vtime)(random_wide(&random) >> 1);
         uint64_t steps = rate_steps(&rate, due);
         if (steps == UINT64_MAX) { /* no 64-bit position is late enough */
-            expect(rate_ns(&rate, UINT64_MAX - 1) < due, &random, "%lld is not never", (long long)due);
+            expect(rate_ns(&rate, UINT64_MAX - 1) < due, &random, "%lld is not never",
+                   (long long)due);
             continue;
         }
         expect(rate_ns(&rate, steps) >= due, &random, "%lld came too early", (long long)due);

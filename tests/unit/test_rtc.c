@@ -59,8 +59,7 @@ static void set_alarm(const struct fixture *fixture, uint64_t wall_ns) {
     put(fixture, ALARM_LOW, wall_ns);
 }
 
-/* -- Time
- * ---------------------------------------------------------------------------------------- */
+/* -- Time -------------------------------------------------------------------------------------- */
 
 static void test_time_is_base_plus_virtual(void **state) {
     (void)state;
@@ -105,8 +104,7 @@ static void test_time_can_be_set_and_survives_reset(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Alarm
- * --------------------------------------------------------------------------------------- */
+/* -- Alarm ------------------------------------------------------------------------------------- */
 
 /* The deadline lies inside an instruction, on its end, and one nanosecond after. */
 static void test_alarm_comes_at_its_step(void **state) {

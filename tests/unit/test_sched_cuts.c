@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random programs on 1 to 8 vCPUs: the same history however grants are cut, each event at its place.
+/* Random programs on 1 to 8 vCPUs: the same history however grants are cut, each event at its
+ * place.
  *
- * A program is a list of random acts at random positions: arm and cancel deadlines, sleep, send, read and
- * write the time base, change the rate. It is run several times, each time by an engine that takes its
- * grants in pieces of another size. Every step, act, firing, arrival and round end goes into a history,
- * with a hash of the state; the histories must be equal, row by row. On the way each event is held against the
- * law: not before its time, and not one position later than the first that has reached it. */
+ * A program is a list of random acts at random positions: arm and cancel deadlines, sleep, send,
+ * read and write the time base, change the rate. It is run several times, each time by an engine
+ * that takes its grants in pieces of another size. Every step, act, firing, arrival and round end
+ * goes into a history, with a hash of the state; the histories must be equal, row by row. On the
+ * way each event is held against the law: not before its time, and not one position later than the
+ * first that has reached it. */
 #include "vtime_test.h"
 
 #include <string.h>
 
 #define VCPUS 8
-#define ALARMS 3    /* for each vCPU, and for the device */
-#define LETTERS 64  /* messages under way whose time is known */
-#define ROUNDS 60   /* of each run */
+#define ALARMS 3   /* for each vCPU, and for the device */
+#define LETTERS 64 /* messages under way whose time is known */
+#define ROUNDS 60  /* of each run */
 
-/* -- The history -------------------------------------------------------------------------------- */
+/* -- The history ------------------------------------------------------------------------------- */
 
 /** One thing that happened: what, to whom, and two numbers. */
 struct row {
@@ -40,7 +42,7 @@ static void history_add(struct history *history, struct row row) {
     history->rows[history->count++] = row;
 }
 
-/* -- A machine to try --------------------------------------------------------------------------- */
+/* -- A machine to try -------------------------------------------------------------------------- */
 
 struct world;
 
@@ -86,7 +88,8 @@ static struct vcpu *current_vcpu(struct world *world) {
 static void note(struct world *world, char what, unsigned who) {
     const struct vcpu *vcpu = current_vcpu(world);
     uint64_t place = vcpu == NULL ? UINT64_MAX : vcpu->clock.steps;
-    history_add(&world->history, (struct row){what, who, place, (uint64_t)sched_now(&world->sched)});
+    uint64_t now = (uint64_t)sched_now(&world->sched);
+    history_add(&world->history, (struct row){what, who, place, now});
 }
 
 static void note_state(struct world *world) {
@@ -107,15 +110,15 @@ static void note_steps(struct world *world, unsigned vcpu, uint64_t from, uint64
     history_add(history, (struct row){'x', vcpu, from, to});
 }
 
-/* -- What the law says -------------------------------------------------------------------------- */
+/* -- What the law says ------------------------------------------------------------------------- */
 
 static vtime time_before_last_step(struct clock clock) {
     clock.steps--;
     return clock_now(&clock);
 }
 
-/* In a turn, an event that was known before the last step must not have been due there, unless the vCPU slept or
- * changed its rate since: then its clock was another one at that step. */
+/* In a turn, an event that was known before the last step must not have been due there, unless the
+ * vCPU slept or changed its rate since: then its clock was another one at that step. */
 static void expect_on_time(struct world *world, vtime due, bool known, char what) {
     const struct vcpu *vcpu = current_vcpu(world);
     vtime now = sched_now(&world->sched);
@@ -132,7 +135,7 @@ static void expect_on_time(struct world *world, vtime due, bool known, char what
            "%c due at %lld happened a step too late", what, (long long)due);
 }
 
-/* -- Events ------------------------------------------------------------------------------------- */
+/* -- Events ------------------------------------------------------------------------------------ */
 
 static void letter_arrive(void *owner, uint64_t value) {
     struct core *core = owner;
@@ -167,7 +170,7 @@ static void letter_send(struct world *world, unsigned to, uint64_t value) {
     struct post post = {.arrive = letter_arrive,
                         .owner = &world->cores[to],
                         .value = letter << 8 | value % 256,
-                        .kind = (uint16_t)to};
+                        .kind = (uint16_t)letter}; /* none overtakes another */
     sched_post(&world->sched, to, &post);
 }
 
@@ -185,7 +188,7 @@ static void comparator_change(void *owner, bool level) {
     vcpu_wake(&core->world->sched.vcpus[core->idx]);
 }
 
-/* -- Acts of a program -------------------------------------------------------------------------- */
+/* -- Acts of a program ------------------------------------------------------------------------- */
 
 static void alarm_arm(struct alarm *alarm, vtime now, struct random *random) {
     vtime span = 3 * alarm->world->sched.quantum_ns + 1;
@@ -253,7 +256,7 @@ static void act(struct world *world, struct core *core) {
     core->act_steps = vcpu->clock.steps + 1 + random_below(random, 40);
 }
 
-/* -- The engine --------------------------------------------------------------------------------- */
+/* -- The engine -------------------------------------------------------------------------------- */
 
 static uint64_t engine_grant(struct world *world) {
     return world->grant_steps != 0 ? world->grant_steps : 1 + random_below(&world->cuts, 50);
@@ -279,7 +282,8 @@ static void engine_run(struct world *world, const struct turn *turn) {
     }
 }
 
-/** What comes from outside: enters between rounds, decided by nothing but the inputs' own numbers. */
+/** What comes from outside: enters between rounds, decided by nothing but the inputs' own numbers.
+ */
 static void input(struct world *world) {
     uint64_t kind = random_below(&world->inputs, 8);
     note(world, 'i', (unsigned)kind);
@@ -340,7 +344,7 @@ static void world_run(struct world *world) {
     }
 }
 
-/* -- Setting up --------------------------------------------------------------------------------- */
+/* -- Setting up -------------------------------------------------------------------------------- */
 
 static struct rate random_rate(struct random *random) {
     static const char *const texts[] = {"1234567891", "2.5e9",      "3",      "1e6", "1000000000/3",
@@ -391,7 +395,8 @@ static struct world *world_new(const struct random *seed, uint64_t grant_steps) 
         for (unsigned j = 0; j < ALARMS; j++) {
             alarm_attach(world, &core->alarms[j], &world->sched.vcpus[i].timers, i);
         }
-        assert_true(comparator_attach(&world->sched, i, &core->comparator, comparator_change, core));
+        assert_true(
+            comparator_attach(&world->sched, i, &core->comparator, comparator_change, core));
     }
     world->inputs.state = random_u64(&random);
     world->cuts.state = grant_steps + 99;
@@ -404,7 +409,7 @@ static void world_free(struct world *world) {
     free(world);
 }
 
-/* -- The test ----------------------------------------------------------------------------------- */
+/* -- The test ---------------------------------------------------------------------------------- */
 
 static void expect_same(const struct history *a, const struct history *b, uint64_t grant_steps,
                         const struct random *seed) {

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guest's time base: a grid that never moves, levels that change at one exact position.
- * link: -lgmp -Wl,--wrap=realloc */
+/* The guest's time base: a grid that never moves, levels that change at one exact position. */
+#include "memory_test.h"
 #include "vtime_test.h"
 
 #include <gmp.h>
-
-static bool memory_is_out;
-
-void *__real_realloc(void *old, size_t size_bytes);
-void *__wrap_realloc(void *old, size_t size_bytes);
-
-void *__wrap_realloc(void *old, size_t size_bytes) {
-    return memory_is_out ? NULL : __real_realloc(old, size_bytes);
-}
 
 /** A rate as written, and as over/under steps a second for the reference. */
 struct ips {
@@ -75,7 +66,7 @@ static void run_to(struct sched *sched, uint64_t steps) {
     }
 }
 
-/* -- By example --------------------------------------------------------------------------------- */
+/* -- By example -------------------------------------------------------------------------------- */
 
 static void a_written_time_stays_on_the_grid(void **state) {
     (void)state;
@@ -228,7 +219,7 @@ static void monotonic_reads_never_fall(void **state) {
     assert_int_equal(ticks_read(&sched, 0), 8);
     assert_int_equal(ticks_read(&sched, 1), 8);
     expect_line(&line, false, 0); /* levels follow the clock, not the reads */
-    ticks_set(&sched, 1, 3); /* a write is not time going back, but reads stay ahead by 8 */
+    ticks_set(&sched, 1, 3);      /* a write is not time going back, but reads stay ahead by 8 */
     assert_int_equal(ticks_read(&sched, 1), 11);
     ticks_set(&sched, 1, UINT64_MAX - 7);
     assert_true(ticks_read(&sched, 1) == 0);
@@ -256,7 +247,7 @@ static void attaching_can_fail(void **state) {
     sched_free(&sched);
 }
 
-/* -- Exactness ---------------------------------------------------------------------------------- */
+/* -- Exactness --------------------------------------------------------------------------------- */
 
 /** ceil(ns x over / (10^9 x under)): the position that the law names for a time. */
 static uint64_t reference_position(struct ips ips, vtime ns) {
@@ -287,8 +278,9 @@ static void run_to_change(struct sched *sched, const struct line *line, struct r
     }
 }
 
-/* Each round sets the comparator from the place where the last one ended. Every tenth time the ticks
- * are written first, often so that they are about to wrap; then the fall is checked as well. */
+/* Each round sets the comparator from the place where the last one ended. Every tenth time the
+ * ticks are written first, often so that they are about to wrap; then the fall is checked as
+ * well. */
 static void check_rate(struct ips ips, struct random *random) {
     struct sched sched;
     sched_start(&sched, ips, 1 + (vtime)random_below(random, 1000000), false);
@@ -326,8 +318,10 @@ static void check_rate(struct ips ips, struct random *random) {
 static void levels_change_at_exact_positions(void **state) {
     (void)state;
     static const struct ips rates[] = {
-        {"1000000000", 1000000000, 1}, {"1000000000/8", 1000000000, 8},
-        {"1000000000/1024", 1000000000, 1024}, {"1234567891", 1234567891, 1},
+        {"1000000000", 1000000000, 1},
+        {"1000000000/8", 1000000000, 8},
+        {"1000000000/1024", 1000000000, 1024},
+        {"1234567891", 1234567891, 1},
         {"3", 3, 1},
     };
     struct random random = random_start(7);

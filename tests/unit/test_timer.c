@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The heap of deadlines: ties keep their order, whatever is armed, cancelled and armed again.
- * link: -Wl,--wrap=realloc */
+/* The heap of deadlines: ties keep their order, whatever is armed, cancelled and armed again. */
+#include "memory_test.h"
 #include "vtime_test.h"
-
-static bool memory_is_out;
-
-void *__real_realloc(void *old, size_t size_bytes);
-void *__wrap_realloc(void *old, size_t size_bytes);
-
-void *__wrap_realloc(void *old, size_t size_bytes) {
-    return memory_is_out ? NULL : __real_realloc(old, size_bytes);
-}
 
 static void never_fired(void *owner) {
     (void)owner;
@@ -104,7 +95,7 @@ static void the_state_walk_forgets_what_is_over(void **state) {
     timers_free(&timers);
 }
 
-/* -- Against a list ----------------------------------------------------------------------------- */
+/* -- Against a list ---------------------------------------------------------------------------- */
 
 #define TIMERS 40
 

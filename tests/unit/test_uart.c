@@ -70,8 +70,7 @@ static void arrive(struct fixture *fixture, const void *bytes, size_t size_bytes
     uart_receive(fixture->uart);
 }
 
-/* -- Registers
- * ----------------------------------------------------------------------------------- */
+/* -- Registers --------------------------------------------------------------------------------- */
 
 static void test_registers_after_reset(void **state) {
     (void)state;
@@ -161,8 +160,7 @@ static void test_output_reaches_the_console(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Receiver
- * ------------------------------------------------------------------------------------ */
+/* -- Receiver ---------------------------------------------------------------------------------- */
 
 static void test_bytes_wait_in_the_port(void **state) {
     (void)state;
@@ -251,8 +249,7 @@ static void test_fifo_control(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Transmitter interrupt
- * ----------------------------------------------------------------------- */
+/* -- Transmitter interrupt --------------------------------------------------------------------- */
 
 static void test_transmit_interrupt(void **state) {
     (void)state;
@@ -300,8 +297,7 @@ static void test_priority_of_sources(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- Loopback and modem lines
- * -------------------------------------------------------------------- */
+/* -- Loopback and modem lines ------------------------------------------------------------------ */
 
 static void test_loopback_fifo_overrun(void **state) {
     (void)state;
@@ -359,8 +355,7 @@ static void test_loopback_of_modem_lines(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- What drivers do
- * ----------------------------------------------------------------------------- */
+/* -- What drivers do --------------------------------------------------------------------------- */
 
 /* The steps by which a driver of this family tells a 16550A from its relatives. */
 static void test_probe_finds_a_16550a(void **state) {
@@ -431,8 +426,7 @@ static void test_probe_trusts_the_transmit_interrupt(void **state) {
     fixture_free(&fixture);
 }
 
-/* -- State
- * --------------------------------------------------------------------------------------- */
+/* -- State ------------------------------------------------------------------------------------- */
 
 static void test_state_sees_every_register(void **state) {
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of the time core share: random numbers from a printed seed, and checks that say why. */
+/* What the tests of the time core share: random numbers from a printed seed, and checks that say
+ * why. */
 #ifndef TESTS_UNIT_VTIME_TEST_H
 #define TESTS_UNIT_VTIME_TEST_H
 
@@ -29,7 +30,8 @@ static inline struct random random_start(uint64_t seed) {
     return (struct random){.seed = seed, .state = seed * 2 + 1};
 }
 
-/** 64 random bits: a linear congruence, of which the good high bits are folded onto the low ones. */
+/** 64 random bits: a linear congruence, of which the good high bits are folded onto the low ones.
+ */
 static inline uint64_t random_u64(struct random *random) {
     uint64_t high = random->state * UINT64_C(0x9e3779b97f4a7c15) + 0x2545f491;
     random->state = high * UINT64_C(0xd1342543de82ef95) + 1;
@@ -73,7 +75,7 @@ static inline void expect(bool ok, const struct random *random, const char *form
     fail();
 }
 
-/* -- Bytes of a state walk ----------------------------------------------------------------------- */
+/* -- Bytes of a state walk --------------------------------------------------------------------- */
 
 /** Hash of a state walk, and its length. */
 struct state_hash {

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
+#
+# usage: tests/boot/run.sh same|cut|sleep|once test|soak
+#   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
+#          end alike; no timer is late; host memory stays near what the guest touched
+#   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
+#          dropped, is that of fresh runs that stop there
+#   sleep  sleep=on gives the bits of sleep=off
+#   once   it boots: what there is time for with the sanitizers
+#
+# SEED draws the steps of `cut` (1).
+. "$(dirname "$0")/../suite.sh"
+part=$1
+tier=$2
+seed=${SEED:-1}
+
+boot=("$program" run --kernel out/guest/vmlinux --initrd out/guest/initramfs.cpio.gz
+    --append "console=ttyS0" --memory 512M)
+
+# twin I COMMAND...: runs it in the I-th kind of surroundings.
+twin() {
+    local idx=$1 load=''
+    shift
+    case $((idx % 4)) in
+    0) "$@" ;;
+    1) # a long environment moves the stack
+        env -i PATH="$PATH" LANG=tr_TR.UTF-8 TZ=Asia/Kathmandu PAD="$(seq 2000)" "$@" ;;
+    2) setarch -R "$@" ;; # no randomised addresses
+    3)
+        (while :; do :; done) & # a busy neighbour
+        load=$!
+        local status=0
+        "$@" || status=$?
+        kill $load
+        return $status
+        ;;
+    esac
+}
+
+# memory_complaint NAME: unless the run took at most what the guest touched and 64 MiB.
+memory_complaint() {
+    local peak_kib touched_bytes
+    peak_kib=$(cat "$work/$1.peak")
+    touched_bytes=$(stat touched_bytes "$work/$1.json")
+    [ "$((peak_kib * 1024))" -le "$((touched_bytes + (64 << 20)))" ] ||
+        echo "resident $peak_kib KiB, but the guest touched only $((touched_bytes >> 10)) KiB"
+}
+
+# boot_once NAME OPTION...: a boot in the surroundings $surroundings.
+boot_once() {
+    local name=$1
+    shift
+    outcome "$name" twin "$surroundings" \
+        python3 tests/boot/peak.py "$work/$name.peak" "${boot[@]}" "$@"
+}
+
+same() {
+    local harts run runs=2 first other
+    [ "$tier" = test ] || runs=10
+    for harts in 1 2 4 8; do
+        surroundings=0
+        first=$(boot_once "same-$harts-0" --smp "$harts" --icount sleep=off)
+        case $first in
+        'exit 0 '*) report "boot on $harts harts" '' ;;
+        *) report "boot on $harts harts" "$first" ;;
+        esac
+        report "timers on $harts harts" "$([ "$(stat late_steps_max \
+            "$work/same-$harts-0.json")" = 0 ] || echo 'a timer was late')"
+        report "memory on $harts harts" "$(memory_complaint "same-$harts-0")"
+        for ((run = 1; run < runs; run++)); do
+            # In `test` each hart count meets another kind of surroundings.
+            surroundings=$((run == 1 && runs == 2 ? 1 + harts % 3 : run))
+            other=$(boot_once "same-$harts-$run" --smp "$harts" --icount sleep=off)
+            report "boot on $harts harts, run $run" "$([ "$first" = "$other" ] ||
+                echo "wanted $first, got $other")"
+            report "console on $harts harts, run $run" "$(cmp \
+                "$work/same-$harts-0.console" "$work/same-$harts-$run.console" 2>&1 || true)"
+        done
+    done
+}
+
+sleeping() {
+    local off on
+    surroundings=0
+    off=$(boot_once sleep-off --icount sleep=off)
+    on=$(boot_once sleep-on --icount sleep=on)
+    report 'sleep=on and sleep=off' "$([ "$off" = "$on" ] || echo "off: $off, on: $on")"
+}
+
+# hashes NAME OPTION...: "STEP HASH" lines of a run at all steps in $points.
+hashes() {
+    local name=$work/$1
+    shift
+    rm -f "$name"
+    "${boot[@]}" --icount sleep=off --console null --hash-at "$points:$name" \
+        --stop-at "$last" "$@" </dev/null >/dev/null 2>"$name.stderr" || true
+    cat "$name"
+}
+
+cut_on() {
+    local harts=$1 fresh=$2 whole way other point total
+    surroundings=0
+    boot_once cut --smp "$harts" --icount sleep=off >/dev/null
+    total=$(stat steps "$work/cut.json")
+    points=$(python3 -c 'import random, sys
+seed, total = map(int, sys.argv[1:])
+steps = random.Random(seed).sample(range(1, total), 100)
+print(",".join(map(str, sorted(steps))))' "$seed" "$total")
+    last=${points##*,}
+    whole=$(hashes whole --smp "$harts")
+    report "$harts harts: 100 hashes" \
+        "$([ "$(wc -l <<<"$whole")" = 100 ] || echo "only: $whole; SEED=$seed")"
+    for way in --grant={1,2,7,1000,random:$seed} --drop-caches=random:$seed; do
+        other=$(hashes "${way#--}" --smp "$harts" "$way")
+        report "$harts harts: $way" "$(diff <(echo "$whole") <(echo "$other") |
+            sed -n "2s/\$/ is the first other hash; SEED=$seed/p")"
+    done
+    for point in $(tr , '\n' <<<"$points" | shuf -n "$fresh" --random-source=<(yes "$seed")); do
+        other=$(outcome fresh "${boot[@]}" --smp "$harts" --icount sleep=off --stop-at "$point")
+        report "$harts harts: fresh run to $point" "$([ "$other" = \
+            "exit 75 steps $point hash $(sed -n "s/^$point //p" <<<"$whole")" ] || echo "$other")"
+    done
+}
+
+once() {
+    local end
+    end=$(outcome once "${boot[@]}" --smp 2 --icount sleep=off)
+    report 'boot on 2 harts' "$([ "${end% steps*}" = 'exit 0' ] || echo "$end")"
+}
+
+case $part in
+same) same ;;
+once) once ;;
+sleep) sleeping ;;
+cut)
+    if [ "$tier" = test ]; then
+        cut_on 1 10
+    else
+        cut_on 1 100
+        cut_on 4 100
+    fi
+    ;;
+esac
+finish

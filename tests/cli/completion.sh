@@ -1,0 +1,153 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Bash completion offers what the program takes, all of it and nothing else; and the manual page
+# tells of every option.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+# shellcheck source=tools/completion.bash
+. "$root/tools/completion.bash"
+manual=$root/docs/sandglass.1
+
+# compopt only works in a real completion: here it notes what was asked for.
+compopt() { asked=$2; }
+
+# completed LINE: completes at the end of LINE; leaves what is offered in $offered, in order, and
+# what compopt was asked for in $asked.
+completed() {
+    command=". tools/completion.bash; complete '$1'"
+    : >stderr
+    COMP_LINE=$1
+    COMP_POINT=${#1}
+    asked=''
+    _sandglass
+    offered=${COMPREPLY[*]}
+}
+
+# offers LINE OFFER [COMPOPT]
+offers() {
+    completed "$1"
+    expect_equal "completion of '$1'" "$2" "$offered"
+    expect_equal "compopt of '$1'" "${3-}" "$asked"
+}
+
+sorted() {
+    tr -s ' ' '\n' | sort | tr '\n' ' '
+}
+
+# -- Commands
+expect 0 '' --help
+commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' stdout | sorted)
+completed 'sandglass '
+expect_equal 'commands and their completion' "$commands" "$(echo "${offered//--*/}" | xargs |
+    sorted)"
+offers 'sandglass r' run
+offers 'sandglass --v' --version
+offers 'sandglass x' ''
+
+# -- Options of run: the program, the completion and the manual page name the same ones.
+expect 0 '' run --help
+options=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
+completed 'sandglass run '
+expect_equal 'options of run and their completion' "$(sorted <<<"$options")" \
+    "$(sorted <<<"$offered")"
+for option in $options; do
+    command="grep $option docs/sandglass.1"
+    checks=$((checks + 1))
+    grep -q "^\.It Fl .-${option#--}\( \|$\)" "$manual" || fail "no item $option in the manual page"
+done
+command='compare the items of docs/sandglass.1 with sandglass run --help'
+items=$(sed -n 's/^\.It Fl .-\([a-z-]*\).*/--\1/p' "$manual")
+for option in $items; do
+    case $option in
+    --grant | --drop-caches | --hash-at) continue ;; # for tests, so not in the help
+    esac
+    checks=$((checks + 1))
+    grep -qx -- "$option" <<<"$options" || fail "the manual page tells of $option, run does not"
+done
+offers 'sandglass run --sta' '--stats --state-hash'
+offers 'sandglass run -sta' '-stats -state-hash'
+offers 'sandglass run --no-reboot --eng' --engine
+offers 'sandglass run --smp 4 --app' --append
+offers 'sandglass run --smp=4 --app' --append
+
+# -- Extensions: the same in the table, the completion and the manual page.
+extensions=$(sed -n 's/^EXT(\([a-z0-9]*\),.*/\1/p' "$root/src/isa/ext.def")
+switches=$(sed '/^i$/d; /^zicsr$/d; s/.*/max,&=on max,&=off/' <<<"$extensions")
+completed 'sandglass run --cpu max,'
+expect_equal 'extensions and their completion' "$(sorted <<<"$switches")" "$(sorted <<<"$offered")"
+listed=$(sed '1,/^\.Sh EXTENSIONS/d; /^\.Sh/,$d' "$manual" | sed -n '/^\.Bd/,/^\.Ed/{/^\./!p}')
+command='compare EXTENSIONS in docs/sandglass.1 with src/isa/ext.def'
+expect_equal 'extensions in the manual page' "$(sorted <<<"$extensions")" "$(sorted <<<"$listed")"
+
+# -- Values. What stands before the last = or : is the line's already.
+offers 'sandglass run --cpu ' 'rv64gc rva22s64 max'
+offers 'sandglass run --cpu rva' rva22s64
+offers 'sandglass run --cpu=rva' rva22s64
+offers 'sandglass run --cpu max,zfh' 'max,zfh=on max,zfhmin=on max,zfh=off max,zfhmin=off'
+offers 'sandglass run --cpu max,zba=o' 'on off'
+offers 'sandglass run --cpu max,zba=off,svnap' \
+    'off,svnapot=on off,svnapot=off'
+offers 'sandglass run -icount s' 'shift= sleep=on sleep=off'
+offers 'sandglass run --icount shi' shift= nospace
+offers 'sandglass run --icount shift=1' '1 10'
+offers 'sandglass run --icount=shift=1' '1 10'
+offers 'sandglass run --icount shift=3,' '3,sleep=on 3,sleep=off'
+offers 'sandglass run --icount sleep=off,s' 'off,shift=' nospace
+offers 'sandglass run --hart 0-3:' 'ips= shift='
+offers 'sandglass run --hart 0-3:ips=2e9,4:s' 'shift=' nospace
+offers 'sandglass run --hart 0' ''
+offers 'sandglass run --engine ' 'auto interp'
+offers 'sandglass run --time lockstep,' 'lockstep,monotonic=on lockstep,monotonic=off'
+offers 'sandglass run --console ' 'stdio null file:'
+offers 'sandglass run --console f' file: nospace
+offers 'sandglass run --rtc ' base= nospace
+offers 'sandglass run -M ' virt
+offers 'sandglass run -net n' none
+offers 'sandglass run --smp ' '1 2 4 8'
+offers 'sandglass run --seed ' ''
+
+# What is offered is taken.
+guest pass <<'END'
+    la t0, tohost
+    li t1, 1
+    sd t1, 0(t0)
+1:  j 1b
+END
+for option in cpu icount engine time console smp memory M net; do
+    completed "sandglass run --$option "
+    for value in $offered; do
+        case $value in
+        file:) value=file:out ;;
+        shift=) value=shift=3 ;;
+        ips=) value=ips=3 ;;
+        esac
+        expect 0 '' run --elf pass.elf --$option "$value"
+    done
+done
+
+# -- Files are left to readline; --bios takes words besides.
+for option in kernel initrd elf signature stats; do
+    offers "sandglass run --$option " '' default
+    offers "sandglass run -$option=pa" '' default
+done
+offers 'sandglass run --console file:pa' '' default
+offers 'sandglass run --bios no' none filenames
+offers 'sandglass run --bios pass.e' pass.elf filenames
+offers 'sandglass disasm pa' '' default
+offers 'sandglass disasm -' '--words --help'
+offers 'sandglass disasm --words 00' ''
+
+# -- The manual page is well formed, if somebody here can tell.
+command="groff -mandoc -ww -Tutf8 docs/sandglass.1"
+if type groff >/dev/null 2>&1; then
+    checks=$((checks + 1))
+    groff -mandoc -ww -Tutf8 "$manual" >page 2>stderr || fail 'groff fails'
+    [ ! -s stderr ] || fail 'groff complains'
+fi
+command="mandoc -Tlint docs/sandglass.1"
+if type mandoc >/dev/null 2>&1; then
+    checks=$((checks + 1))
+    mandoc -Tlint "$manual" >stderr || fail 'mandoc complains'
+fi
+
+finish

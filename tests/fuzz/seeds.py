@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes the files that fuzzing starts from: small sound ones of each kind.
+
+usage: seeds.py FOLDER      makes FOLDER/image and FOLDER/options
+"""
+import gzip
+import os
+import struct
+import sys
+
+RAM = 0x80000000
+
+
+def linux_image():
+    """Header of a Linux `Image` (boot-image-header.rst) and a little code."""
+    body = b"\x13\0\0\0" * 64
+    head = struct.pack("<IIQQQIIQQII", 0x6F, 0, 0x200000, 64 + len(body), 0, 2, 0, 0,
+                       0x5643534952, 0x05435352, 0)
+    return head + body
+
+
+def elf_section(name, kind, addr, where, size, link=0, entry=0):
+    return struct.pack("<IIQQQQIIQQ", name, kind, 0, addr, where, size, link, 1, 8, entry)
+
+
+def elf_program():
+    """An executable with two segments and the symbols that the loader looks for."""
+    names = b"\0tohost\0fromhost\0begin_signature\0end_signature\0"
+    sections = b"\0.symtab\0.strtab\0.shstrtab\0"
+    symbols = bytes(24)
+    for symbol, value in (("tohost", 0x1000), ("fromhost", 0x1040),
+                          ("begin_signature", 0x1080), ("end_signature", 0x10C0)):
+        at = names.index(b"\0" + symbol.encode() + b"\0") + 1
+        symbols += struct.pack("<IBBHQQ", at, 0x10, 0, 1, RAM + value, 0)
+    text = b"\x6f\0\0\0" * 16
+    at_text = 64 + 2 * 56
+    at_symbols = at_text + len(text)
+    at_names = at_symbols + len(symbols)
+    at_sections = at_names + len(names)
+    at_table = (at_sections + len(sections) + 7) & ~7
+    head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack(
+        "<HHIQQQIHHHHHH", 2, 243, 1, RAM, 64, at_table, 0, 64, 56, 2, 64, 4, 3)
+    parts = struct.pack("<IIQQQQQQ", 1, 5, at_text, RAM, RAM, len(text), len(text), 4096)
+    parts += struct.pack("<IIQQQQQQ", 1, 6, at_text, RAM + 0x1000, RAM + 0x1000, 0, 4096, 4096)
+    table = bytes(64) + elf_section(1, 2, 0, at_symbols, len(symbols), 2, 24)
+    table += elf_section(9, 3, 0, at_names, len(names))
+    table += elf_section(17, 3, 0, at_sections, len(sections))
+    body = head + parts + text + symbols + names + sections
+    return body + bytes(at_table - len(body)) + table
+
+
+OPTIONS = (
+    "--kernel F --initrd G --append quiet --memory 512M --smp 4 --icount shift=3,sleep=off",
+    "--elf F --signature S --cpu rv64gc,zba=on,sstc=off --console null --stop-at 1:1000",
+    "--elf F --icount ips=1234567891/7 --hart 0-1:ips=2e9,2:shift=4 --smp 3 --quantum 1000",
+    "--elf F --time lockstep,monotonic=on --engine interp --grant random:7 --seed 5",
+    "--elf F --stop-at-vtime 123456 --stats /dev/null --state-hash --rtc base=2026-01-02T03:04:05",
+    "-kernel F -m 1G -machine virt -nographic --no-reboot --bios none --hash-at 1,2,3:H",
+)
+
+
+def main(folder):
+    images = {"image": linux_image(), "elf": elf_program()}
+    images["image.gz"] = gzip.compress(images["image"], mtime=0)
+    images["elf.gz"] = gzip.compress(images["elf"], mtime=0)
+    for name, content in images.items():
+        write(os.path.join(folder, "image"), name, content)
+    for number, words in enumerate(OPTIONS):
+        write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
+
+
+def write(folder, name, content):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(content)
+
+
+main(sys.argv[1])

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a schedule keeps: messages under way in their order, memory, and the state that decides. */
+#include "memory_test.h"
+#include "sched_test.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* -- Messages under way ------------------------------------------------------------------------ */
+
+/** The last message that arrived: its time, and how many were sent before it. */
+struct key {
+    vtime at_ns;
+    uint64_t count;
+    unsigned arrived_count;
+};
+
+static void key_arrive(void *owner, uint64_t value) {
+    struct key *last = owner;
+    vtime at = (vtime)(value >> 20);
+    assert_true(last->arrived_count == 0 || at > last->at_ns ||
+                (at == last->at_ns && value % (1 << 20) > last->count));
+    last->at_ns = at;
+    last->count = value % (1 << 20);
+    last->arrived_count++;
+}
+
+static void crowded_inboxes_keep_their_order(void **state) {
+    (void)state;
+    struct random random = random_start(9);
+    struct key last = {.arrived_count = 0};
+    struct post post = {.arrive = key_arrive, .owner = &last};
+    struct sched sched;
+    uint64_t count = 0;
+    sched_start(&sched, 8, 8, 1000);
+    while (sched.start_ns < 100000) {
+        struct turn turn = sched_next(&sched);
+        if (turn.kind != TURN_RUN) {
+            continue;
+        }
+        struct clock *clock = &sched.vcpus[turn.vcpu].clock;
+        clock->steps += 1 + random_below(&random, turn.budget_steps);
+        if (turn.vcpu != 7 && clock_now(clock) < sched.end_ns) {
+            post.value = (uint64_t)(clock_now(clock) + 1000) << 20 | count++;
+            post.kind = (uint16_t)count; /* each of its own kind: none overtakes another */
+            sched_post(&sched, 7, &post);
+        }
+    }
+    expect(last.arrived_count > 1000, &random, "only %u messages", last.arrived_count);
+    sched_free(&sched);
+}
+
+/* -- Memory ------------------------------------------------------------------------------------ */
+
+static void a_schedule_needs_memory(void **state) {
+    (void)state;
+    struct sched sched;
+    struct rate rate = rate_from_shift(3);
+    memory_is_out = true;
+    bool had = sched_init(&sched, &(struct sched_options){1, &rate, 1000, 100, false});
+    memory_is_out = false;
+    assert_false(had);
+}
+
+static void a_lost_message_is_a_defect(void **state) {
+    (void)state;
+    struct sched sched;
+    sched_start(&sched, 2, 2, 1000);
+    struct probe probe = {.sched = &sched};
+    expect_run(&sched, 0, 125, 0);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        assert_non_null(freopen("/dev/null", "w", stderr));
+        memory_is_out = true;
+        probe_post(&probe, 1, 'm');
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), STATUS_INTERNAL);
+    sched_free(&sched);
+}
+
+static void inboxes_grow(void **state) {
+    (void)state;
+    struct sched sched;
+    sched_start(&sched, 2, 2, 1000);
+    struct trace trace = {.count = 0};
+    struct probe probe = probe_of(&sched, &trace, '-');
+    expect_run(&sched, 0, 125, 0);
+    for (char name = 'A'; name <= 'Z'; name++) {
+        probe_post(&probe, 1, name);
+    }
+    expect_run(&sched, 0, 125, 125);
+    expect_run(&sched, 1, 125, 125);
+    expect_round_end(&sched, 1000);
+    for (char name = 'A'; name <= 'Z'; name++) {
+        expect_row(&trace, name, VCPU_NONE, 0, 1000);
+    }
+    sched_free(&sched);
+}
+
+/* -- State ------------------------------------------------------------------------------------- */
+
+static uint64_t hash_of(const struct sched *sched) {
+    struct state_hash hash = {0, 0};
+    struct stream stream = {state_hash_put, &hash};
+    sched_state(sched, &stream);
+    return hash.value;
+}
+
+static void the_state_does_not_know_the_layout_of_a_heap(void **state) {
+    (void)state;
+    struct sched one, two;
+    sched_start(&one, 4, 4, 1000);
+    sched_start(&two, 4, 4, 1000);
+    struct trace trace = {.count = 0};
+    struct probe probe_one = probe_of(&one, &trace, '-');
+    struct probe probe_two = probe_of(&two, &trace, '-');
+    send_four(&one, &probe_one);
+    send_four(&two, &probe_two);
+    struct post *inbox = two.vcpus[3].inbox;
+    assert_int_equal(two.vcpus[3].inbox_count, 6);
+    assert_true(inbox[4].at_ns < inbox[3].at_ns);
+    struct post swap = inbox[4]; /* two leaves of one parent: any order is a heap */
+    inbox[4] = inbox[3];
+    inbox[3] = swap;
+    assert_true(hash_of(&one) == hash_of(&two));
+    assert_true(hash_of(&one) == hash_of(&one));
+    inbox[5].value++;
+    assert_true(hash_of(&one) != hash_of(&two));
+    sched_free(&one);
+    sched_free(&two);
+}
+
+static void no_change(void *owner, bool level) {
+    (void)owner;
+    (void)level;
+}
+
+static void the_state_walk_names_all_that_decides(void **state) {
+    (void)state;
+    struct sched sched;
+    sched_start(&sched, 2, 2, 1000);
+    struct comparator comparator;
+    struct trace trace = {.count = 0};
+    struct probe probe = probe_of(&sched, &trace, '-');
+    assert_true(comparator_attach(&sched, 0, &comparator, no_change, NULL));
+    comparator_set(&comparator, 5, true);
+    expect_run(&sched, 0, 63, 0);
+    probe_post(&probe, 1, 'm');
+    uint64_t *const words[] = {
+        (uint64_t *)&sched.quantum_ns,
+        (uint64_t *)&sched.tick_ns,
+        &sched.ticks_seen,
+        (uint64_t *)&sched.start_ns,
+        (uint64_t *)&sched.end_ns,
+        &sched.arming_order,
+        &sched.post_order,
+        &sched.vcpus[1].clock.steps,
+        &sched.vcpus[1].tick_offset,
+        &comparator.compare,
+        &comparator.timer.order,
+        (uint64_t *)&sched.vcpus[1].inbox->at_ns,
+        &sched.vcpus[1].inbox->order,
+        &sched.vcpus[1].inbox->value,
+    };
+    bool *const flags[] = {&sched.monotonic, &sched.vcpus[1].asleep, &comparator.enabled,
+                           &comparator.level};
+    uint64_t base = hash_of(&sched);
+    for (size_t i = 0; i < COUNT(words); i++) {
+        *words[i] ^= 1;
+        assert_true(hash_of(&sched) != base);
+        *words[i] ^= 1;
+    }
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        *flags[i] = !*flags[i];
+        assert_true(hash_of(&sched) != base);
+        *flags[i] = !*flags[i];
+    }
+    sched.vcpus[1].inbox->sender ^= 1;
+    assert_true(hash_of(&sched) != base);
+    sched.vcpus[1].inbox->sender ^= 1;
+    sched.vcpus[1].inbox->kind ^= 1;
+    assert_true(hash_of(&sched) != base);
+    sched.vcpus[1].inbox->kind ^= 1;
+    sched.current = 1;
+    assert_true(hash_of(&sched) != base);
+    sched.current = 0;
+    assert_true(hash_of(&sched) == base);
+    sched_free(&sched);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crowded_inboxes_keep_their_order),
+        cmocka_unit_test(a_schedule_needs_memory),
+        cmocka_unit_test(a_lost_message_is_a_defect),
+        cmocka_unit_test(inboxes_grow),
+        cmocka_unit_test(the_state_does_not_know_the_layout_of_a_heap),
+        cmocka_unit_test(the_state_walk_names_all_that_decides),
+    };
+    return cmocka_run_group_tests_name("sched_state", tests, NULL, NULL);
+}

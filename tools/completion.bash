@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Completion for bash: the commands of sandglass, their options, and what the options take.
+#
+# Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
+# program; tests/cli/completion.sh holds it against the program and the manual page.
+
+_sandglass_commands='run disasm --help --version'
+
+_sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
+    quantum engine seed rtc no-reboot stop-at stop-at-vtime stats state-hash help'
+
+# All but i and zicsr, which no CPU lacks.
+_sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
+    zicond zifencei zihintntl zihintpause zihpm zimop za64rs zawrs zfa zfh zfhmin zcb zcmop zba zbb
+    zbc zbkb zbkx zbs zkt u s sv39 sv48 sv57 smpmp ssccptr sscounterenw sstc sstvala sstvecd svade
+    svadu svinval svnapot svpbmt'
+
+# _sandglass_reply WORD CHOICE...: offers the choices that begin with WORD. readline begins a new
+# word after = and :, so what stands before the last of them must not be offered again.
+_sandglass_reply() {
+    local word=$1 choice breaks=${COMP_WORDBREAKS//[^=:]/} before=''
+    shift
+    [ -z "$breaks" ] || before=${word%"${word##*["$breaks"]}"}
+    for choice in "$@"; do
+        [[ $choice != "$word"* ]] || COMPREPLY+=("${choice#"$before"}")
+    done
+    [[ ${#COMPREPLY[@]} != 1 || ${COMPREPLY[0]} != *[=:] ]] || compopt -o nospace
+}
+
+# _sandglass_options WORD NAME...: offers options, with as many dashes as WORD begins with.
+_sandglass_options() {
+    local word=$1 dashes=--
+    shift
+    [[ $word != -[^-]* ]] || dashes=-
+    _sandglass_reply "$word" "${@/#/$dashes}"
+}
+
+# _sandglass_icount LIST: a rate, and sleep=. What is given already is not offered again.
+_sandglass_icount() {
+    local done=${1%"${1##*,}"} last=${1##*,} choices=()
+    [[ ,$done == *,@(shift|ips)=* ]] || choices+=(shift= ips=)
+    [[ ,$done == *,sleep=* ]] || choices+=(sleep=on sleep=off)
+    [[ $last != shift=* ]] || choices=(shift={0..10})
+    _sandglass_reply "$1" "${choices[@]/#/$done}"
+}
+
+# _sandglass_cpu LIST: a profile, then extensions to switch.
+_sandglass_cpu() {
+    local done=${1%"${1##*,}"} extensions choices=(rv64gc rva22s64 max)
+    if [ -n "$done" ]; then
+        read -rd '' -a extensions <<<"$_sandglass_extensions"
+        choices=("${extensions[@]/%/=on}" "${extensions[@]/%/=off}")
+    fi
+    _sandglass_reply "$1" "${choices[@]/#/$done}"
+}
+
+# _sandglass_hart LIST: a rate behind a list of harts.
+_sandglass_hart() {
+    local last=${1##*,}
+    [[ $last != *:* ]] || _sandglass_reply "$1" "${1%"${last#*:}"}"{ips=,shift=}
+}
+
+# _sandglass_value OPTION VALUE: completes what an option of run takes.
+_sandglass_value() {
+    local value=$2
+    case $1 in
+    kernel | initrd | elf | signature | stats) compopt -o default ;;
+    bios)
+        mapfile -t COMPREPLY < <(compgen -W 'default none' -f -- "$value")
+        compopt -o filenames
+        ;;
+    memory | m) _sandglass_reply "$value" 512M 1G 2G 4G 8G ;;
+    smp) _sandglass_reply "$value" 1 2 4 8 ;;
+    cpu) _sandglass_cpu "$value" ;;
+    machine | M) _sandglass_reply "$value" virt ;;
+    net) _sandglass_reply "$value" none ;;
+    console)
+        if [[ $value == file:* ]]; then
+            compopt -o default
+        else
+            _sandglass_reply "$value" stdio null file:
+        fi
+        ;;
+    icount) _sandglass_icount "$value" ;;
+    hart) _sandglass_hart "$value" ;;
+    time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} ;;
+    engine) _sandglass_reply "$value" auto interp ;;
+    rtc) _sandglass_reply "$value" base= ;;
+    esac
+}
+
+# _sandglass_run_word WORD PREVIOUS: completes an option of run, or its value.
+_sandglass_run_word() {
+    local word=$1 option='' names
+    if [[ $word == -*=* ]]; then
+        option=${word%%=*} word=${word#*=}
+    elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@(no-reboot|state-hash|help|nographic) ]]; then
+        option=$2
+    fi
+    if [ -n "$option" ]; then
+        option=${option#-}
+        _sandglass_value "${option#-}" "$word"
+    else
+        read -rd '' -a names <<<"$_sandglass_run"
+        _sandglass_options "$word" "${names[@]}"
+    fi
+}
+
+# Words are taken from the line, because bash's own are cut at = and :.
+_sandglass() {
+    local line=${COMP_LINE:0:COMP_POINT} words word=''
+    COMPREPLY=()
+    read -ra words <<<"$line"
+    if [[ $line != *[[:space:]] ]]; then
+        word=${words[-1]}
+        unset 'words[-1]'
+    fi
+    case ${words[1]-} in
+    '')
+        # shellcheck disable=SC2086 # words
+        _sandglass_reply "$word" $_sandglass_commands
+        ;;
+    run) _sandglass_run_word "$word" "${words[-1]}" ;;
+    disasm)
+        if [[ $word == -* ]]; then
+            _sandglass_options "$word" words help
+        elif [[ ${words[2]-} != -* ]]; then
+            compopt -o default
+        fi
+        ;;
+    esac
+}
+
+complete -F _sandglass sandglass
