@@ -24,9 +24,9 @@ warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-pr
             -Wunused-result
 libs     := libcjson libelf libxxhash zlib
 flags     = -std=c11 -D_GNU_SOURCE -Isrc $(warnings) $(optimize_$(MODE)) \
-            $(shell pkg-config --cflags $(libs)) $(CFLAGS)
+            $(shell pkg-config --cflags $(libs) 2>/dev/null) $(CFLAGS)
 # Debian 12's libfdt comes without a .pc file.
-ldlibs    = $(shell pkg-config --libs $(libs)) \
+ldlibs    = $(shell pkg-config --libs $(libs) 2>/dev/null) \
             $(shell pkg-config --libs libfdt 2>/dev/null || echo -lfdt) -lm
 flags    := $(flags)
 ldlibs   := $(ldlibs)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,7 +87,7 @@ static enum status console_open_file(struct console *console, const char *path,
     if (console->path == NULL) {
         return error_set(error, STATUS_USAGE, "console: out of memory; free some and try again");
     }
-    console->output = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    console->output = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (console->output < 0) {
         return error_set(error, STATUS_HOST_IO,
                          "console: cannot write %s (%s); name a file that can be written", path,
@@ -134,6 +135,14 @@ struct console *console_open(const char *spec, struct error *error) {
     return console;
 }
 
+/* Not when it is opened: the file may be one that the machine is still to be made from. Devices
+ * and pipes cannot be emptied. */
+void console_begin(struct console *console) {
+    if (console->kind == CONSOLE_FILE && ftruncate(console->output, 0) != 0 && errno != EINVAL) {
+        console->output_errno = errno;
+    }
+}
+
 void console_close(struct console *console) {
     if (console == NULL) {
         return;
@@ -156,24 +165,23 @@ bool console_interactive(const struct console *console) {
 
 /* -- Output ------------------------------------------------------------------------------------ */
 
-/* A signal ends this early and leaves the rest queued, so that a reader who doesn't read cannot
- * keep the run from being stopped. */
-void console_flush(struct console *console) {
+/** Can the output take PIPE_BUF bytes without making us wait? Waits a little for that. */
+static bool output_has_room(const struct console *console) {
+    enum { WAIT_MS = 50 };
+    struct pollfd room = {.fd = console->output, .events = POLLOUT};
+    return poll(&room, 1, WAIT_MS) > 0;
+}
+
+/* Never waits long, so that a reader who doesn't read cannot keep the run from being stopped. What
+ * is left stays queued. */
+bool console_flush(struct console *console) {
     size_t done = 0;
-    while (done < console->queue_count && console->output_errno == 0) {
-        size_t part = min_u64(console->queue_count - done, OUT_BYTES);
+    while (done < console->queue_count && console->output_errno == 0 && output_has_room(console)) {
+        size_t part = min_u64(console->queue_count - done, PIPE_BUF);
         ssize_t count = write(console->output, console->queue + done, part);
         if (count > 0) {
             done += (size_t)count;
-        } else if (count < 0 && errno == EAGAIN) {
-            /* Somebody who shares this file made it non-blocking. */
-            struct pollfd room = {.fd = console->output, .events = POLLOUT};
-            if (poll(&room, 1, -1) < 0) {
-                break;
-            }
-        } else if (count < 0 && errno == EINTR) {
-            break;
-        } else {
+        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
             console->output_errno = count < 0 ? errno : EIO;
         }
     }
@@ -182,10 +190,15 @@ void console_flush(struct console *console) {
     }
     console->queue_count -= done;
     memmove(console->queue, console->queue + done, console->queue_count);
+    return console->queue_count == 0;
 }
 
-/* Room for one more byte. The queue grows only when a signal cut a flush short: by what the
- * guest still says until the run loop looks at the signal. */
+bool console_full(const struct console *console) {
+    return console->queue_count >= OUT_BYTES;
+}
+
+/* Room for one more byte. The queue grows when the reader is slow: by what the guest still says
+ * until the run loop looks at console_full(). */
 static bool queue_make_room(struct console *console) {
     console_flush(console);
     if (console->queue_count < console->queue_room) {

@@ -33,14 +33,18 @@ struct console *console_open(const char *spec, struct error *error);
 
 /** Flushes, restores the terminal, closes. NULL is fine. */
 void console_close(struct console *console);
+/** The run begins: a file is emptied. */
+void console_begin(struct console *console);
 
 /** Is a person at the other end (terminal in raw mode)? */
 bool console_interactive(const struct console *console);
 
 /** Queues output, and flushes when enough is queued. Failed writes show in console_failed. */
 void console_put(struct console *console, uint8_t byte);
-/** Hands queued output to the host. A signal may end it early: then the rest stays queued. */
-void console_flush(struct console *console);
+/** Writes what is queued; waits at most moments for the reader. @return Nothing is queued. */
+bool console_flush(struct console *console);
+/** So much is queued that the run should wait for the reader. */
+bool console_full(const struct console *console);
 /** Has a write to the host failed (closed pipe, full disk)? Then fills error: STATUS_HOST_IO. */
 bool console_failed(const struct console *console, struct error *error);
 /** Did the user ask to leave (Ctrl-A X)? */

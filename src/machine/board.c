@@ -9,7 +9,12 @@
 
 /* Kinds of messages between harts, as they stand in the state. A kind and its receiver name the
  * pair (arrive, owner): the owner is always that hart's own part of something. */
-enum post_kind { POST_MTIMECMP, POST_MTIME, POST_LINES /* + bit of mip: a kind for each line */ };
+enum post_kind {
+    POST_MTIMECMP,
+    POST_MTIME,
+    POST_LINES, /* + bit of mip: a kind for each line */
+    POST_KINDS = POST_LINES + 64
+};
 
 static void lines_arrive(void *hart, uint64_t value) {
     hart_set_lines(hart, value >> 1, (value & 1) != 0);
@@ -210,6 +215,7 @@ static enum status machine_build(struct machine *machine, struct error *error) {
         .quantum_ns = options->quantum_ns,
         .tick_ns = BOARD_TICK_NS,
         .monotonic = options->monotonic,
+        .kind_count = POST_KINDS,
     };
     struct bus *bus = &machine->bus;
     enum status status = bus_init(bus, BOARD_RAM_BASE, options->memory_bytes, error);

@@ -13,12 +13,14 @@
  * 3. The outside comes in only between rounds or while all harts sleep, through poll_outside().
  *    When exactly that happens is the host's affair, and what comes in is an input; so its
  *    cadence is host time and needs no law. A signal is only a flag, so it is looked at after
- *    every round.
- * 4. Only here does the program wait, and only when all harts sleep. */
+ *    every round, and inside one that is very long.
+ * 4. Only here does the program wait: when all harts sleep, and for a reader of the console who
+ *    is slower than the guest. */
 #include "machine/machine.h"
 
 enum {
-    POLL_NS = 1000000, /* a system call is worth some rounds, so not one every round */
+    TURN_STEPS_MAX = 1 << 24, /* so that a signal is seen soon in a round of any length */
+    POLL_NS = 1000000,        /* a system call is worth some rounds, so not one every round */
     PROGRESS_NS = 100000000,
     GRANT_RANDOM_STEPS_MAX = 4096,
     DROP_STEPS_MAX = 200000
@@ -94,7 +96,7 @@ static uint64_t random_steps(uint64_t *state, uint64_t max) {
 /** What is left of a turn's grant after all that cuts it short; at least 1. */
 static uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
     const struct machine_options *options = &machine->options;
-    uint64_t budget_steps = turn->budget_steps;
+    uint64_t budget_steps = min_u64(turn->budget_steps, TURN_STEPS_MAX);
     if (options->stop_kind == STOP_AT_STEPS) {
         budget_steps = min_u64(budget_steps, options->stop_steps - machine->steps);
     }
@@ -185,6 +187,36 @@ static void turn_look(struct machine *machine, unsigned vcpu) {
     run_look(machine);
 }
 
+static int signal_asked(const struct machine *machine) {
+    const struct run_callbacks *callbacks = machine->callbacks;
+    return callbacks->signal == NULL ? 0 : callbacks->signal(callbacks->owner);
+}
+
+static void signal_look(struct machine *machine) {
+    int signal = signal_asked(machine);
+    if (signal != 0) {
+        machine_end(machine, EXIT_SIGNAL, (uint64_t)signal);
+    }
+}
+
+static void console_look(struct machine *machine) {
+    struct error error;
+    if (console_failed(machine->console, &error)) {
+        end_in_error(machine, &error);
+    }
+}
+
+/** The guest has said more than its reader has taken: it stands still until that changes. */
+static void reader_wait(struct machine *machine) {
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
+    while (machine->exit.reason == EXIT_NONE && console_full(machine->console)) {
+        console_flush(machine->console);
+        console_look(machine);
+        signal_look(machine);
+    }
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
+}
+
 static void turn_run(struct machine *machine, const struct turn *turn) {
     if (turn->vcpu != machine->turn_vcpu) {
         machine->turn_vcpu = turn->vcpu;
@@ -199,6 +231,12 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
         caches_count_down(machine, ran_steps);
     }
     turn_look(machine, turn->vcpu);
+    if (ran_steps == TURN_STEPS_MAX) {
+        signal_look(machine);
+    }
+    if (console_full(machine->console)) {
+        reader_wait(machine);
+    }
 }
 
 /* -- The outside ------------------------------------------------------------------------------- */
@@ -213,12 +251,9 @@ static void progress_tell(struct machine *machine) {
 
 /** Output goes out, input comes in. @return true when some came. */
 static bool poll_outside(struct machine *machine) {
-    struct error error;
     machine->polled_ns = machine->stopwatch.since_ns;
     console_flush(machine->console);
-    if (console_failed(machine->console, &error)) {
-        end_in_error(machine, &error);
-    }
+    console_look(machine);
     bool came = port_admit(&machine->port) > 0;
     if (came) {
         uart_receive(machine->uart);
@@ -232,13 +267,12 @@ static bool poll_outside(struct machine *machine) {
 
 /** Between rounds: VIRTUAL has moved. */
 static void round_look(struct machine *machine) {
-    const struct run_callbacks *callbacks = machine->callbacks;
-    int signal = callbacks->signal == NULL ? 0 : callbacks->signal(callbacks->owner);
     if (stop_reached(machine)) {
         machine_end(machine, EXIT_STOPPED, 0);
-    } else if (signal != 0) {
-        machine_end(machine, EXIT_SIGNAL, (uint64_t)signal);
-    } else if (machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS) {
+    }
+    signal_look(machine);
+    if (machine->exit.reason == EXIT_NONE &&
+        machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS) {
         poll_outside(machine);
     }
 }
@@ -297,6 +331,7 @@ static void sleep_until(struct machine *machine, vtime until) {
 
 static void run_begin(struct machine *machine, const struct run_callbacks *callbacks) {
     machine->callbacks = callbacks;
+    console_begin(machine->console);
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
@@ -308,10 +343,12 @@ static void run_begin(struct machine *machine, const struct run_callbacks *callb
     round_look(machine);
 }
 
-/* The guest's last words have to get out, or the run has failed whatever the guest says. */
+/* The guest's last words have to get out, or the run has failed whatever the guest says. Nobody
+ * waits for that once a signal has come. */
 static void run_end(struct machine *machine) {
     struct error error;
-    console_flush(machine->console);
+    while (!console_flush(machine->console) && signal_asked(machine) == 0) {
+    }
     if (machine->exit.reason != EXIT_ERROR && console_failed(machine->console, &error)) {
         machine->exit.reason = EXIT_NONE;
         end_in_error(machine, &error);

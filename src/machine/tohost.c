@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum { HTIF_CONSOLE = 1, HTIF_PUTCHAR = 1, SYSCALL_WRITE = 64, STDOUT = 1, STDERR = 2 };
-enum { HALF_WAIT_STEPS = 64 };
+enum { HALF_WAIT_STEPS = 64, WRITE_MAX_BYTES = 65536 };
 
 /* -- Serving ----------------------------------------------------------------------------------- */
 
@@ -42,7 +42,8 @@ static void answer(struct machine *machine, uint64_t fromhost) {
     }
 }
 
-/** @return What the guest's write() returns: bytes written, or -EFAULT. */
+/** @return What the guest's write() returns: bytes written, or -EFAULT. One step does bounded work,
+ *          so a long write is a short one. */
 static uint64_t write_serve(struct machine *machine, uint64_t file, paddr bytes, uint64_t count) {
     const struct ram *ram = &machine->bus.ram;
     if (file != STDOUT && file != STDERR) {
@@ -51,6 +52,7 @@ static uint64_t write_serve(struct machine *machine, uint64_t file, paddr bytes,
     if (!ram_holds(ram, bytes, count)) {
         return (uint64_t)-14; /* EFAULT */
     }
+    count = min_u64(count, WRITE_MAX_BYTES);
     for (uint64_t i = 0; i < count; i++) {
         console_put(machine->console, *ram_at(ram, bytes + i));
     }

@@ -43,12 +43,14 @@ static const vtime TIME_END = VTIME_NEVER - 1;
 bool sched_init(struct sched *sched, const struct sched_options *options) {
     assert(options->vcpu_count >= 1 && options->vcpu_count <= 4096);
     assert(options->quantum_ns >= 1 && options->quantum_ns <= 1000000000 && options->tick_ns >= 1);
+    size_t felt_bytes = options->kind_count * sizeof(uint64_t);
     *sched = (struct sched){
-        .vcpus = calloc(options->vcpu_count, sizeof *sched->vcpus),
+        .vcpus = calloc(options->vcpu_count, sizeof *sched->vcpus + felt_bytes),
         .vcpu_count = options->vcpu_count,
         .quantum_ns = options->quantum_ns,
         .tick_ns = options->tick_ns,
         .monotonic = options->monotonic,
+        .kind_count = options->kind_count,
         .current = VCPU_NONE,
         .stop_ns = VTIME_NEVER,
     };
@@ -61,6 +63,7 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
         clock_init(&vcpu->clock, options->rates[i]);
         timers_init(&vcpu->timers, &sched->arming_order);
         vcpu->timers.clock = &vcpu->clock;
+        vcpu->felt = (uint64_t *)(sched->vcpus + sched->vcpu_count) + i * options->kind_count;
     }
     return true;
 }
@@ -108,7 +111,7 @@ static vtime inbox_due(const struct vcpu *vcpu) {
     return vcpu->inbox_count == 0 ? VTIME_NEVER : vcpu->inbox[0].at_ns;
 }
 
-/* Memory cannot run out by ordinary means: what waits was sent within the last quantum. */
+/* What waits was sent within the last quantum, one message a step at most. */
 static void inbox_push(struct vcpu *vcpu, const struct post *post) {
     if (vcpu->inbox_count == vcpu->inbox_room) {
         size_t room = 2 * vcpu->inbox_room + 8;
@@ -144,24 +147,20 @@ static struct post inbox_pop(struct vcpu *vcpu) {
     return first;
 }
 
-/* Drops what is older than @p newer and speaks of the same thing. */
-static void inbox_overtake(struct vcpu *vcpu, const struct post *newer) {
-    size_t count = vcpu->inbox_count;
-    vcpu->inbox_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct post post = vcpu->inbox[i];
-        bool same = post.kind == newer->kind && post.owner == newer->owner;
-        if (!same || post.order > newer->order) {
-            inbox_push(vcpu, &post);
-        }
-    }
+/** Is it older than what has been felt of its kind? */
+static bool post_void(const struct vcpu *vcpu, const struct post *post) {
+    return post->order < vcpu->felt[post->kind];
 }
 
 /* What has been felt is not undone by an older word that was longer on its way. Otherwise a line
  * could stay at a level that nobody drives: low, sent inside a round, would arrive after the high
- * that a device sent at once at the round's end, and that interrupt would be lost. */
+ * that a device sent at once at the round's end, and that interrupt would be lost. The first
+ * message of an inbox is never void; others are passed over when they come first. */
 static void vcpu_feel(struct vcpu *vcpu, const struct post *post) {
-    inbox_overtake(vcpu, post);
+    vcpu->felt[post->kind] = post->order;
+    while (vcpu->inbox_count > 0 && post_void(vcpu, vcpu->inbox)) {
+        inbox_pop(vcpu);
+    }
     post->arrive(post->owner, post->value);
 }
 
@@ -171,7 +170,7 @@ static void inbox_deliver(struct vcpu *vcpu) {
 }
 
 void sched_post(struct sched *sched, unsigned target, const struct post *what) {
-    assert(target < sched->vcpu_count);
+    assert(target < sched->vcpu_count && what->kind < sched->kind_count);
     struct post post = *what;
     post.order = sched->post_order++;
     if (sched->current == VCPU_NONE || sched->current == target) {
@@ -431,18 +430,21 @@ static void vcpu_state(const struct vcpu *vcpu, struct stream *stream) {
         stream_bool(stream, at->level);
         timer_state(&at->timer, stream);
     }
-    stream_u64(stream, vcpu->inbox_count);
     if (vcpu->inbox_count > 0) {
         qsort(vcpu->inbox, vcpu->inbox_count, sizeof vcpu->inbox[0], post_compare);
     }
     for (size_t i = 0; i < vcpu->inbox_count; i++) {
         const struct post *post = &vcpu->inbox[i];
+        if (post_void(vcpu, post)) {
+            continue;
+        }
         stream_u64(stream, (uint64_t)post->at_ns);
         stream_u32(stream, post->sender);
         stream_u64(stream, post->order);
         stream_u16(stream, post->kind);
         stream_u64(stream, post->value);
     }
+    stream_u64(stream, UINT64_MAX); /* no message's time */
 }
 
 /* The stop is left out: it is a wish of whoever runs the machine, not a part of it. */

@@ -186,7 +186,8 @@ struct post {
     post_fn *arrive;
     void *owner;
     uint64_t value;
-    uint16_t kind; /* names (arrive, owner) in state walks, where pointers must not appear */
+    uint16_t kind; /* below kind_count; names (arrive, owner) of its receiver, also in state walks,
+                      where pointers must not appear */
 };
 
 /** Per-vCPU part of a schedule. */
@@ -199,6 +200,7 @@ struct vcpu {
     struct post *inbox;             /* heap of messages under way */
     size_t inbox_count;
     size_t inbox_room;
+    uint64_t *felt; /* by kind: order of the newest message felt; older ones are void */
     uint64_t idle_ns; /* time slept, for the stats */
 };
 
@@ -211,11 +213,13 @@ struct sched_options {
     vtime quantum_ns;         /* [1, 10^9] */
     vtime tick_ns;            /* period of mtime: 100 */
     bool monotonic;           /* see ticks_read() */
+    unsigned kind_count;      /* kinds of messages, [0, 65536] */
 };
 
 struct sched {
     struct vcpu *vcpus;
     unsigned vcpu_count;
+    unsigned kind_count; /* of messages */
     vtime quantum_ns;
     vtime tick_ns;
     bool monotonic;
@@ -285,10 +289,10 @@ uint64_t sched_steps(const struct sched *sched);
 
 /**
  * Makes something felt by vCPU @p target: at once when target holds the turn or between rounds,
- * else as a message at the sender's time + quantum (law 10). What was sent earlier about the same
- * (kind, owner), and is still under way when this is felt, is dropped.
- * @param what  arrive, owner, value and kind; the rest is filled in here. kind and owner name the
- *              thing that changes; the same pair always has the same arrive.
+ * else as a message at the sender's time + quantum (law 10). What was sent earlier to the same
+ * target in the same kind, and is still under way when this is felt, is dropped.
+ * @param what  arrive, owner, value and kind; the rest is filled in here. For one target, a kind
+ *              always goes with the same arrive and owner: it names the thing that changes.
  */
 void sched_post(struct sched *sched, unsigned target, const struct post *what);
 

@@ -123,6 +123,13 @@ def sigterm_restores_the_terminal(session):
 def main():
     tests = [a_shell_answers_and_ctrl_a_x_leaves, the_end_of_the_shell_powers_off,
              sigterm_restores_the_terminal]
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        print(f"no pseudo-terminals here: {error}", file=sys.stderr)
+        print(f"0 passed, 0 failed, {len(tests)} skipped")
+        return 0
     failed = 0
     for test in tests:
         try:

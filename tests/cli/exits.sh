@@ -253,6 +253,65 @@ checks=$((checks + 1))
         >stdout 2>stderr || fail 'does not wait for input'
 expect_stat 's["virtual_ns"] < 10**6 and s["host_time"]["idle_s"] > 0.5'
 
+# -- A signal is seen in time, whatever the guest does
+guest flood <<'EOF'             # never stops talking
+    li s0, UART
+    li s1, 'x'
+1:  sb s1, 0(s0)
+    j 1b
+EOF
+guest book <<'EOF'              # asks for a write of all memory, again and again
+    la t0, call
+    li t1, 64
+    sd t1, 0(t0)
+    li t1, 1
+    sd t1, 8(t0)
+    li t1, 0x80000000
+    sd t1, 16(t0)
+    li t1, 0x4000000
+    sd t1, 24(t0)
+    la t1, tohost
+1:  li t2, 64
+    sd t2, 0(t0)
+    sd t0, 0(t1)
+    j 1b
+.balign 64
+call: .space 64
+EOF
+guest mail <<'EOF'              # hart 0 tells the others of a new time in every step
+    li t0, 0x200bff8
+1:  sd zero, 0(t0)
+    sd t0, 0(t0)
+    j 1b
+EOF
+
+# stopped_by_signal ARGUMENT...: ends with 143 after SIGTERM, though its reader sleeps. What hangs
+# is killed, which is status 137.
+stopped_by_signal() {
+    local process reader killer
+    command="$(quoted "$sandglass" "$@") | sleep 120, and SIGTERM"
+    checks=$((checks + 1))
+    rm -f full
+    mkfifo full
+    sleep 120 <full >/dev/null 2>&1 &
+    reader=$!
+    "$sandglass" "$@" >full 2>stderr </dev/null &
+    process=$!
+    sleep 1
+    kill -TERM $process
+    (sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
+    killer=$!
+    wait $process
+    status=$?
+    [ $status = 143 ] || fail "status $status, not 143"
+    kill $reader $killer 2>/dev/null
+}
+stopped_by_signal run --elf flood.elf
+stopped_by_signal run --elf flood.elf --quantum 10000000
+stopped_by_signal run --elf book.elf --memory 64M
+stopped_by_signal run --elf loop.elf --icount ips=1e12 --quantum 10000000
+stopped_by_signal run --elf mail.elf --smp 4 --quantum 1000000
+
 # -- Reset (law 14): steps and time go on, the images are there again, other memory stays.
 guest again <<'EOF'
     csrr s0, minstret       # starts at zero each time

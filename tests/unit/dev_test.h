@@ -44,7 +44,8 @@ static inline void sched_start(struct sched *sched, unsigned vcpu_count, vtime q
         rates[i] = rate_from_shift(3);
     }
     struct sched_options options = {
-        .vcpu_count = vcpu_count, .rates = rates, .quantum_ns = quantum_ns, .tick_ns = TICK_NS};
+        .vcpu_count = vcpu_count, .rates = rates, .quantum_ns = quantum_ns, .tick_ns = TICK_NS,
+        .kind_count = 128};
     assert_true(sched_init(sched, &options));
 }
 

@@ -19,8 +19,11 @@ static inline void sched_start(struct sched *sched, unsigned count, unsigned slo
         }
     }
     assert_true(sched_init(
-        sched, &(struct sched_options){
-                   .vcpu_count = count, .rates = rates, .quantum_ns = quantum_ns, .tick_ns = 100}));
+        sched, &(struct sched_options){.vcpu_count = count,
+                                       .rates = rates,
+                                       .quantum_ns = quantum_ns,
+                                       .tick_ns = 100,
+                                       .kind_count = 65536}));
 }
 
 /** What happened, and where: a line for each firing and arrival. */

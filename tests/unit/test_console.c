@@ -136,6 +136,8 @@ static void test_file(void **state) {
     struct console *console = console_open(spec, NULL);
     assert_non_null(console);
     assert_false(console_open_for_input(console));
+    assert_int_equal(pread(fd, text, sizeof text, 0), 25); /* the run has not begun */
+    console_begin(console);
     put_text(console, "hello\n");
     console_close(console);
     assert_int_equal(pread(fd, text, sizeof text, 0), 6);
@@ -384,7 +386,10 @@ static void test_wait(void **state) {
 /** Standard input and output become a terminal. @return The person's end. */
 static int stdio_to_terminal(struct termios *before) {
     int person = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(person >= 0 && grantpt(person) == 0 && unlockpt(person) == 0);
+    if (person < 0 || grantpt(person) != 0 || unlockpt(person) != 0) {
+        print_message("skipped: no pseudo-terminals here\n");
+        skip();
+    }
     int terminal = open(ptsname(person), O_RDWR | O_NOCTTY);
     assert_true(terminal >= 0);
     assert_true(dup2(terminal, STDIN_FILENO) == STDIN_FILENO);

@@ -328,7 +328,7 @@ static void newer_messages_drop_older_ones(void **state) {
     sched_free(&sched);
 }
 
-static void a_felt_message_drops_no_newer_one_and_nothing_of_others(void **state) {
+static void a_felt_message_drops_no_newer_one_and_no_other_kind(void **state) {
     (void)state;
     struct sched sched;
     sched_start(&sched, 2, 2, 100);
@@ -338,7 +338,7 @@ static void a_felt_message_drops_no_newer_one_and_nothing_of_others(void **state
     expect_run(&sched, 0, 13, 0);
     probe_post_value(&probe, 1, 'a'); /* 100 */
     sched.vcpus[0].clock.steps += 4;
-    probe_post_value(&other, 1, 'o'); /* 132 */
+    probe_post(&other, 1, 'o');       /* 132 */
     probe_post_value(&probe, 1, 'b'); /* 132 */
     expect_run(&sched, 0, 9, 9);
     expect_run(&sched, 1, 13, 13);
@@ -521,7 +521,7 @@ static void a_sleep_makes_nothing_late(void **state) {
     struct trace trace = {.count = 0};
     struct probe probe = probe_of(&sched, &trace, 'w');
     assert_int_equal(rate_parse_ips("100G", &rate, NULL), STATUS_OK); /* 100 steps in 1 ns */
-    assert_true(sched_init(&sched, &(struct sched_options){1, &rate, 1000, 100, false}));
+    assert_true(sched_init(&sched, &(struct sched_options){1, &rate, 1000, 100, false, 0}));
     probe.wakes = &sched.vcpus[0];
     probe_attach(&probe, &sched.vcpus[0].timers);
     expect_run(&sched, 0, 100000, 250);
@@ -547,7 +547,7 @@ int main(void) {
         cmocka_unit_test(a_message_takes_one_quantum),
         cmocka_unit_test(messages_arrive_by_time_sender_and_order),
         cmocka_unit_test(newer_messages_drop_older_ones),
-        cmocka_unit_test(a_felt_message_drops_no_newer_one_and_nothing_of_others),
+        cmocka_unit_test(a_felt_message_drops_no_newer_one_and_no_other_kind),
         cmocka_unit_test(at_one_time_the_lower_sender_comes_first),
         cmocka_unit_test(between_rounds_all_receivers_are_one_queue),
         cmocka_unit_test(a_vcpu_sleeps_and_wakes_inside_its_turn),

@@ -382,6 +382,7 @@ static struct world *world_new(const struct random *seed, uint64_t grant_steps) 
         .quantum_ns = 1 + (vtime)random_below(&random, 400),
         .tick_ns = 10,
         .monotonic = random_below(&random, 2) == 0,
+        .kind_count = 65536,
     };
     assert_true(sched_init(&world->sched, &options));
     for (unsigned i = 0; i < ALARMS; i++) {

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a random program does in each trap: damage, then a return to somewhere.
+ *
+ * Code, tables and values come from the generator (../generate.c), and from there on change with
+ * every trap: instructions are written over code, entries over page tables, anything to devices
+ * and CSRs. How much of each is up to struct program.
+ *
+ * 1. Everything that the hart can see goes into its random state: causes, addresses, counters,
+ *    time. So a run that differs in one bit soon differs in all, and no hash can miss it.
+ * 2. A trap always ends: the handler uses nothing that it has not set itself, and arms the timer
+ *    last, so that code without an end is taken back.
+ * 3. Most traps just go on behind the instruction that trapped: what is tested is the code, not
+ *    this. */
+#include "../rubbish.h"
+
+struct context {
+    uint64_t x[32];
+    struct random random;
+    uint64_t trap_count;
+};
+
+/* What the generator fills. */
+__attribute__((section(".areas"), used)) static uint8_t areas[AREAS_BYTES];
+
+#define CSR_READ(csr)                                                                              \
+    ({                                                                                             \
+        uint64_t csr_value;                                                                        \
+        __asm__ volatile("csrr %0, " #csr : "=r"(csr_value));                                      \
+        csr_value;                                                                                 \
+    })
+#define CSR_WRITE(csr, value)                                                                      \
+    __asm__ volatile("csrw " #csr ", %0" : : "r"((uint64_t)(value)) : "memory")
+
+enum {
+    MTIP = 1 << 7,
+    MPIE = 1 << 7,
+    MPP_SHIFT = 11,
+    PRIV_U = 0,
+    PRIV_S = 1,
+    PRIV_M = 3,
+    FS_DIRTY = 3 << 13,
+    SUM = 1 << 18,
+    MXR = 1 << 19,
+    TRAPS_AS_WANTED = 0x7e01a2, /* TSR TW TVM MXR SUM SPP MPIE SPIE SIE */
+    PMP_OPEN = 0x1f,            /* readable, writable, executable; NAPOT */
+    PMP_OPEN_ENTRY = 4,         /* the last one in use lets everything pass */
+    SATP_SV39 = 8
+};
+
+#define MSIP 0x02000000u
+#define MTIMECMP 0x02004000u
+#define MTIME 0x0200bff8u
+
+/* Its address hides where it points to: the compiler must not reason about it. */
+static void *at(uint64_t address) {
+    __asm__("" : "+r"(address));
+    return (void *)address;
+}
+
+static const struct program *program(void) {
+    return at(PROGRAM_BASE);
+}
+
+static uint64_t mtime(void) {
+    return *(volatile uint64_t *)at(MTIME);
+}
+
+/* -- Damage ------------------------------------------------------------------------------------ */
+
+static void damage_code(struct random *random) {
+    const uint32_t *words = at(WORDS_BASE);
+    for (uint32_t n = random_below(random, program()->code_words + 1); n > 0; n--) {
+        uint32_t word = words[random_below(random, AREA_WORDS)];
+        uint64_t place = CODE_BASE + 2 * random_below(random, AREA_BYTES / 2);
+        if (one_in(random, 4)) {
+            *(volatile uint16_t *)at(place) = (uint16_t)word;
+        } else {
+            *(volatile uint32_t *)at(place & ~UINT64_C(3)) = word;
+        }
+    }
+}
+
+static void damage_tables(struct random *random) {
+    unsigned tables = program()->tidy ? TIDY_TABLES : AREA_PAGES;
+    for (uint32_t n = random_below(random, program()->table_words + 1); n > 0; n--) {
+        unsigned table = random_below(random, tables);
+        unsigned slot = random_below(random, one_in(random, 12) ? 512 : program()->slots);
+        volatile uint64_t *entry = at(TABLES_BASE + 4096 * table + 8 * slot);
+        *entry = rubbish_entry(random, program(), table);
+    }
+}
+
+static void poke_device(struct random *random) {
+    uint64_t place = rubbish_device(random);
+    uint64_t value = rubbish_value(random, program());
+    switch (random_below(random, 8)) {
+    case 0: *(volatile uint8_t *)at(place) = (uint8_t)value; break;
+    case 1: *(volatile uint16_t *)at(place & ~UINT64_C(1)) = (uint16_t)value; break;
+    case 2: *(volatile uint32_t *)at(place & ~UINT64_C(3)) = (uint32_t)value; break;
+    case 3: *(volatile uint64_t *)at(place & ~UINT64_C(7)) = value; break;
+    case 4: random->state += *(volatile uint8_t *)at(place); break;
+    case 5: random->state += *(volatile uint16_t *)at(place & ~UINT64_C(1)); break;
+    case 6: random->state += *(volatile uint32_t *)at(place & ~UINT64_C(3)); break;
+    default: random->state += *(volatile uint64_t *)at(place & ~UINT64_C(7)); break;
+    }
+}
+
+static void damage_devices(struct random *random) {
+    for (uint32_t n = random_below(random, program()->device_pokes + 1); n > 0; n--) {
+        poke_device(random);
+    }
+    if (one_in(random, 4)) {
+        *(volatile uint32_t *)at(MSIP + 4 * random_below(random, HARTS_MAX)) = 1;
+    }
+    if (one_in(random, 8)) {
+        uint64_t other = MTIMECMP + 8 * random_below(random, HARTS_MAX);
+        *(volatile uint64_t *)at(other) = mtime() + random_below(random, 100);
+    }
+    if (one_in(random, 64)) {
+        *(volatile uint64_t *)at(MTIME) = mtime() + random_below(random, 1000);
+    }
+}
+
+#define CSR_DAMAGE(csr, value)                                                                     \
+    if (one_in(random, program()->csrs)) {                                                         \
+        CSR_WRITE(csr, value);                                                                     \
+    }
+
+static void damage_csrs(struct random *random) {
+    uint64_t value = rubbish_value(random, program());
+    uint64_t other = rubbish_value(random, program());
+    uint64_t mostly_zero = value & other & random_u64(random);
+    uint64_t vector = one_in(random, 2) ? rubbish_virtual(random, program()) & ~UINT64_C(0xff)
+                                        : CODE_BASE + (value & 0xff00);
+    CSR_DAMAGE(medeleg, mostly_zero)
+    CSR_DAMAGE(mideleg, value)
+    CSR_DAMAGE(stvec, vector | (other & 1))
+    CSR_DAMAGE(mcounteren, value | ~other)
+    CSR_DAMAGE(scounteren, value | ~other)
+    CSR_DAMAGE(menvcfg, value | (one_in(random, 2) ? UINT64_C(7) << 61 : 0xf1))
+    CSR_DAMAGE(senvcfg, value | 0xf0)
+    CSR_DAMAGE(mip, value)
+    CSR_DAMAGE(sepc, vector)
+    if (one_in(random, 8)) {
+        CSR_DAMAGE(mcountinhibit, value)
+        CSR_DAMAGE(mcycle, value)
+        CSR_DAMAGE(minstret, other)
+    }
+    if (program()->has_sstc) {
+        CSR_DAMAGE(stimecmp, mtime() + random_below(random, program()->slice_ticks))
+    }
+    CSR_WRITE(mie, (one_in(random, 4) ? 0 : value) | MTIP);
+}
+
+static void damage_translation(struct random *random) {
+    unsigned deeper = one_in(random, 3) ? random_below(random, 3) : 0;
+    unsigned root = program()->tidy ? 2 - deeper : random_below(random, AREA_PAGES);
+    uint64_t mode = one_in(random, 5) ? 0 : SATP_SV39 + deeper;
+    uint64_t space = one_in(random, 4) ? random_below(random, 4) : 0;
+    CSR_WRITE(satp, mode << 60 | space << 44 | (TABLES_BASE / 4096 + root));
+}
+
+/* Entries 0 and 1 are a top-of-range pair, 2 and 3 powers of two of any size. */
+static void damage_protection(struct random *random) {
+    uint64_t open = (uint64_t)PMP_OPEN << 8 * PMP_OPEN_ENTRY;
+    uint64_t place = rubbish_physical(random) >> 2;
+    uint64_t other = rubbish_physical(random) >> 2;
+    CSR_WRITE(pmpaddr4, ~UINT64_C(0));
+    CSR_WRITE(pmpaddr0, place);
+    CSR_WRITE(pmpaddr1, place + random_below(random, 4096));
+    CSR_WRITE(pmpaddr2, other | ((UINT64_C(1) << random_below(random, 14)) - 1));
+    CSR_WRITE(pmpaddr3, rubbish_physical(random) >> 2);
+    CSR_WRITE(pmpcfg0, open | (one_in(random, 3) ? random_u64(random) & 0x1f1f0f07 : 0));
+}
+
+static void damage(struct random *random, bool first) {
+    damage_code(random);
+    damage_tables(random);
+    if (one_in(random, program()->devices)) {
+        damage_devices(random);
+    }
+    damage_csrs(random);
+    if (first || one_in(random, program()->translation)) {
+        damage_translation(random);
+    }
+    if (first || one_in(random, program()->protection)) {
+        damage_protection(random);
+    }
+    if (one_in(random, 8)) {
+        __asm__ volatile("sfence.vma" : : : "memory");
+    }
+    if (one_in(random, 8)) {
+        __asm__ volatile("fence.i" : : : "memory");
+    }
+}
+
+/* -- The way back ------------------------------------------------------------------------------ */
+
+static void go_elsewhere(struct random *random, struct context *context) {
+    uint64_t mode = one_in(random, program()->machine_mode) ? PRIV_M
+                    : one_in(random, 3)                     ? PRIV_U
+                                                            : PRIV_S;
+    uint64_t wanted = random_u64(random) & random_u64(random) & TRAPS_AS_WANTED;
+    uint64_t floats = one_in(random, 12) ? 0 : FS_DIRTY;
+    uint64_t sum = one_in(random, 3) ? 0 : SUM;
+    uint64_t interrupts = mode != PRIV_M || !one_in(random, 4) ? MPIE : 0;
+    CSR_WRITE(mstatus, wanted | mode << MPP_SHIFT | floats | sum | interrupts);
+    uint64_t entry_bytes = program()->entry_bytes;
+    uint64_t offset = random_below(random, AREA_BYTES) & -entry_bytes;
+    bool physical = mode == PRIV_M || CSR_READ(satp) >> 60 == 0;
+    uint64_t virtual = rubbish_virtual(random, program()) & ~UINT64_C(4095);
+    uint64_t place = physical ? CODE_BASE + offset : virtual + (offset & 4095);
+    CSR_WRITE(mepc, one_in(random, 100) ? rubbish_value(random, program()) : place);
+    for (uint32_t n = program()->registers; n > 0; n--) {
+        context->x[1 + random_below(random, 31)] = rubbish_value(random, program());
+    }
+    /* x2 and x8 to x11 are what code loads from and stores to */
+    for (unsigned n = 0; n < 5; n++) {
+        uint64_t data = VALUES_BASE + random_below(random, AREA_BYTES);
+        context->x[n == 0 ? 2 : 7 + n] = one_in(random, 5) ? rubbish_physical(random)
+                                         : physical        ? data
+                                                     : rubbish_virtual(random, program());
+    }
+}
+
+/* Behind what trapped, as far as that can be known; an interrupt goes on where it came. */
+static void go_on(struct random *random) {
+    bool interrupt = CSR_READ(mcause) >> 63 != 0;
+    if (!interrupt) {
+        CSR_WRITE(mepc, CSR_READ(mepc) + (one_in(random, 8) ? 2 : 4));
+    }
+}
+
+void chaos(struct context *context, uint64_t hart) {
+    extern char handler[];
+    CSR_WRITE(mtvec, handler);
+    struct random *random = &context->random;
+    random->state += program()->seed + hart + CSR_READ(mcause) * 31 + CSR_READ(mtval) * 17 +
+                     CSR_READ(mepc) * 13 + CSR_READ(minstret) * 7 + (CSR_READ(mip) << 20) +
+                     (mtime() << 7) + context->x[1 + context->trap_count % 31];
+    random->state += random->state == 0;
+    bool first = context->trap_count++ == 0;
+    *(volatile uint32_t *)at(MSIP + 4 * hart) = 0;
+    if (first || one_in(random, program()->go_on)) {
+        damage(random, first);
+        go_elsewhere(random, context);
+    } else {
+        go_on(random);
+    }
+    uint64_t slice = 1 + random_below(random, program()->slice_ticks);
+    *(volatile uint64_t *)at(MTIMECMP + 8 * hart) = mtime() + slice;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Random numbers, addresses, page-table entries and values, for the generator and the guest. */
+#ifndef RANDOM_RUBBISH_H
+#define RANDOM_RUBBISH_H
+
+#include <stdbool.h>
+
+#include "program.h"
+
+struct random {
+    uint64_t state; /* not 0 */
+};
+
+/* Xorshift (Marsaglia 2003): cheap, for the guest takes one at each trap. */
+static inline uint64_t random_u64(struct random *random) {
+    uint64_t x = random->state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random->state = x;
+    return x;
+}
+
+static inline uint32_t random_below(struct random *random, uint32_t limit) {
+    return (uint32_t)((random_u64(random) >> 32) * limit >> 32);
+}
+
+/** True once in @p n times; never when it is 0. */
+static inline bool one_in(struct random *random, uint32_t n) {
+    return n != 0 && random_below(random, n) == 0;
+}
+
+/* -- Addresses --------------------------------------------------------------------------------- */
+
+/** Offset in a page; many are near its end, where accesses cross. */
+static inline uint64_t rubbish_offset(struct random *random) {
+    return one_in(random, 6) ? 4096 - random_below(random, 9) : random_below(random, 4096);
+}
+
+/** An address that the tables may translate: few pages, so that they are met again and again. */
+static inline uint64_t rubbish_virtual(struct random *random, const struct program *program) {
+    unsigned levels = one_in(random, 4) ? 3 + random_below(random, 3) : 3;
+    uint64_t address = 0;
+    for (unsigned level = 0; level < levels; level++) {
+        bool anywhere = !program->tidy && one_in(random, 12);
+        uint64_t slot = random_below(random, anywhere ? 512 : program->slots);
+        address |= slot << (12 + 9 * level);
+    }
+    if (one_in(random, 16)) {
+        address |= ~UINT64_C(0) << (9 * levels + 11);
+    }
+    if (one_in(random, 100)) {
+        address ^= random_u64(random);
+    }
+    return address + rubbish_offset(random);
+}
+
+/** A register of some device, or beside one. The finisher is left out: programs go on. */
+static inline uint64_t rubbish_device(struct random *random) {
+    static const struct {
+        uint32_t start, bytes;
+    } places[] = {
+        {0x10000000, 0x10},   /* UART */
+        {0x10000000, 0x110},
+        {0x02000000, 0x28},   /* MSIP */
+        {0x02004000, 0x48},   /* mtimecmp */
+        {0x0200bff0, 0x18},   /* mtime */
+        {0x0c000000, 0x80},   /* PLIC: priorities */
+        {0x0c001000, 0x1100}, /* pending, enables */
+        {0x0c200000, 0x9000}, /* thresholds, claims */
+        {0x00101000, 0x40},   /* RTC */
+    };
+    unsigned place = random_below(random, sizeof places / sizeof places[0]);
+    return places[place].start + random_below(random, places[place].bytes);
+}
+
+static inline uint64_t rubbish_physical(struct random *random) {
+    uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    switch (random_below(random, 10)) {
+    case 0:
+        return CODE_BASE + page + rubbish_offset(random);
+    case 1:
+        return TABLES_BASE + (page & 0x7000) + 8 * random_below(random, 8);
+    case 2:
+        return RAM_END - random_below(random, 20);
+    case 3:
+        return rubbish_device(random);
+    case 4:
+        return one_in(random, 4) ? random_u64(random) : WORDS_BASE + page;
+    default:
+        return VALUES_BASE + page + rubbish_offset(random);
+    }
+}
+
+/* -- Page-table entries ------------------------------------------------------------------------ */
+
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
+
+static inline uint64_t pte_pointer(unsigned table) {
+    return (TABLES_BASE / 4096 + table) << 10 | PTE_V;
+}
+
+static inline uint64_t pte_leaf(struct random *random, uint64_t address) {
+    uint64_t flags = PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
+    flags |= one_in(random, 3) ? PTE_U : 0;
+    flags &= one_in(random, 5) ? ~(uint64_t)PTE_W : ~UINT64_C(0);
+    flags &= one_in(random, 6) ? ~(uint64_t)PTE_X : ~UINT64_C(0);
+    flags &= one_in(random, 6) ? ~(uint64_t)PTE_D : ~UINT64_C(0);
+    flags &= one_in(random, 12) ? ~(uint64_t)PTE_A : ~UINT64_C(0);
+    flags ^= one_in(random, 40) ? UINT64_C(1) << random_below(random, 10) : 0;
+    if (one_in(random, 40)) {
+        return (address >> 12 | 8) << 10 | flags | UINT64_C(1) << 63; /* Svnapot, 64 KiB */
+    }
+    return address >> 12 << 10 | flags | (one_in(random, 40) ? UINT64_C(1) << 61 : 0);
+}
+
+static inline uint64_t pte_page(struct random *random) {
+    uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    switch (random_below(random, 10)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        return pte_leaf(random, CODE_BASE + page);
+    case 4:
+        return pte_leaf(random, TABLES_BASE + (page & 0x7000));
+    case 5:
+        return pte_leaf(random, one_in(random, 2) ? rubbish_device(random) : RAM_END - 4096);
+    default:
+        return pte_leaf(random, VALUES_BASE + page);
+    }
+}
+
+/** What stands in an entry of the table page @p table. */
+static inline uint64_t rubbish_entry(struct random *random, const struct program *program,
+                                     unsigned table) {
+    if (one_in(random, 24)) {
+        return one_in(random, 2) ? 0 : random_u64(random);
+    }
+    if (!program->tidy) {
+        return one_in(random, 3) ? pte_pointer(random_below(random, AREA_PAGES))
+               : one_in(random, 6) ? pte_leaf(random, RAM_BASE)
+                                   : pte_page(random);
+    }
+    if (table >= TIDY_LEAVES) {
+        return pte_page(random);
+    }
+    bool large = one_in(random, table == TIDY_LEAVES - 1 ? 6 : 40);
+    bool bent = one_in(random, 40);
+    unsigned next = table + 1 + (table == TIDY_LEAVES - 1 ? random_below(random, 2) : 0);
+    return large ? pte_leaf(random, RAM_BASE)
+                 : pte_pointer(bent ? random_below(random, TIDY_TABLES) : next);
+}
+
+/* -- Values ------------------------------------------------------------------------------------ */
+
+static inline uint64_t rubbish_number(struct random *random) {
+    static const uint64_t corners[] = {
+        0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 31, INT64_MAX, INT32_MAX,
+        UINT64_C(0xffffffff80000000), UINT64_C(0xffffffff), 31, 32, 63,
+    };
+    uint64_t any = random_u64(random);
+    switch (random_below(random, 4)) {
+    case 0:
+        return corners[any % (sizeof corners / sizeof corners[0])];
+    case 1:
+        return (uint64_t)((int64_t)any >> (any & 63));
+    case 2:
+        return UINT64_C(1) << (any & 63);
+    default:
+        return any;
+    }
+}
+
+/** Doubles, singles in their boxes and out of them; corners as often as plain numbers. */
+static inline uint64_t rubbish_float(struct random *random) {
+    static const uint16_t corners[] = {
+        0x0000, 0x8000, 0x7ff0, 0xfff0, 0x7ff8, 0x7ff4, 0x0001, 0x7fef, 0x3ff0, 0xbff0, 0x4340,
+    };
+    static const uint16_t single_corners[] = {
+        0x0000, 0x8000, 0x7f80, 0xff80, 0x7fc0, 0x7fa0, 0x0001, 0x7f7f, 0x3f80, 0xbf80, 0x4b00,
+    };
+    uint64_t any = random_u64(random);
+    unsigned corner = random_below(random, sizeof corners / sizeof corners[0]);
+    switch (random_below(random, 6)) {
+    case 0:
+        return (uint64_t)corners[corner] << 48 | (any & 1);
+    case 1:
+        return (UINT64_C(0x3f0) + (any & 31)) << 52 | any >> 12;
+    case 2:
+        return UINT64_C(0xffffffff) << 32 | (uint32_t)single_corners[corner] << 16 | (any & 1);
+    case 3:
+        return UINT64_C(0xffffffff) << 32 | (UINT64_C(0x3c000000) + (any & 0x7ffffff));
+    case 4:
+        return UINT64_C(0xffffffff) << 32 | any >> 32;
+    default:
+        return any;
+    }
+}
+
+static inline uint64_t rubbish_value(struct random *random, const struct program *program) {
+    switch (random_below(random, 4)) {
+    case 0:
+        return rubbish_virtual(random, program);
+    case 1:
+        return rubbish_physical(random);
+    default:
+        return rubbish_number(random);
+    }
+}
+
+#endif
