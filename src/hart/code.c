@@ -8,7 +8,8 @@
  * instruction that straddles two pages is never kept: the interpreter decodes it afresh each time.
  * 2. While a page has blocks it carries PAGE_CODE, so no TLB lets a store pass unseen, and
  * code_wrote() forgets what the store touched. A fence.i has nothing left to do.
- * 3. Forgetting only unlinks. Memory is reused after code_drop() alone, which is never called
+ * 3. A page forgets all its blocks at once, as translated code may lead from any to any.
+ * 4. Forgetting only unlinks. Memory is reused after code_drop() alone, which is never called
  * inside a block.
  *
  * A store to a page that also holds code costs one look at a 64-bit map of 64-byte granules; only
@@ -49,6 +50,7 @@ struct code_cache *code_new(const struct ram *ram) {
     code->arena = map_lazily(CODE_ARENA_BYTES);
     code->pages = map_lazily(CODE_PAGES_MAX * sizeof *code->pages);
     code->page_of = map_lazily(page_of_bytes(ram));
+    code->heat = INT64_MAX;
     code->arena_used_bytes = 16; /* so that no block is number 0 */
     if (code->arena == NULL || code->pages == NULL || code->page_of == NULL) {
         code_free(code, ram);
@@ -111,6 +113,8 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     unsigned start = offset;
     bool ended = false;
     block->count = 0;
+    block->entry = 0;
+    block->heat = code->heat;
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
            !straddles(bytes, offset)) {
         struct insn insn = decode(decoder, fetch_bits(bytes, offset));
@@ -118,7 +122,7 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
         block->insns[block->count++] = code_placed(insn, offset - start);
         offset += insn.length;
     }
-    block->bytes = offset - start;
+    block->bytes = (uint16_t)(offset - start);
     block->insns[block->count] =
         code_placed((struct insn){.op = OP_block_end, .length = 2}, block->bytes);
     code->arena_used_bytes += sizeof *block + (block->count + 1) * sizeof(struct insn);
@@ -145,16 +149,16 @@ bool code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
     if ((page->granules & granules) == 0) {
         return false;
     }
-    bool found = false;
     unsigned first = offset > BLOCK_BYTES_MAX ? offset - BLOCK_BYTES_MAX : 0;
     for (unsigned start = first & ~1U; start < end; start += 2) {
         uint32_t at = page->at[start / 2];
         if (at != 0 && start + code_block(code, at)->bytes > offset) {
-            page->at[start / 2] = 0;
-            found = true;
+            memset(page->at, 0, sizeof page->at);
+            page->granules = 0;
+            return true;
         }
     }
-    return found;
+    return false;
 }
 
 void code_drop(struct code_cache *code, struct ram *ram) {
@@ -166,4 +170,5 @@ void code_drop(struct code_cache *code, struct ram *ram) {
     memset(code->pages, 0, code->page_count * sizeof *code->pages);
     code->page_count = 0;
     code->arena_used_bytes = 16;
+    code->drops++;
 }

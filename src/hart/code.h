@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Decoded code by physical page: blocks of straight-line instructions. Private to hart/. */
+/* Decoded code by physical page: blocks of straight-line instructions. Private to hart/ and
+ * engines. */
 #ifndef HART_CODE_H
 #define HART_CODE_H
 
@@ -7,8 +8,8 @@
 
 enum {
     BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
-    CODE_ARENA_BYTES = 16 << 20,
-    CODE_PAGES_MAX = 2048,
+    CODE_ARENA_BYTES = 32 << 20,
+    CODE_PAGES_MAX = 4096,
     OP_block_end = OP_COUNT /* pseudo operation behind the last instruction of a block */
 };
 
@@ -19,9 +20,10 @@ enum {
  * X_SINK.
  */
 struct block {
-    uint32_t count; /* instructions */
-    uint32_t bytes;
-    uint64_t spare; /* keeps insns on 16-byte units of the arena */
+    uint16_t count; /* instructions */
+    uint16_t bytes;
+    uint32_t entry; /* a translator's: offset of its code for the block; 0 = none */
+    int64_t heat;   /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };
 
@@ -30,7 +32,7 @@ struct code_page {
     uint64_t page;               /* number of the page in RAM */
     uint64_t granules;           /* bit n: some block covers bytes of the n-th 64 bytes */
     uint32_t at[PAGE_BYTES / 2]; /* block that starts at each half word, in 16-byte units of the
-                                    arena; 0 = none */
+                                    arena; 0 = none, where a block without entry lies */
 };
 
 struct code_cache {
@@ -39,6 +41,8 @@ struct code_cache {
     struct code_page *pages;
     unsigned page_count;
     uint16_t *page_of; /* for each RAM page: 1 + index in pages, 0 = none */
+    int64_t heat;      /* what new blocks begin with */
+    uint64_t drops;    /* times that everything was forgotten */
 };
 
 /** @return NULL when out of memory. */
@@ -58,7 +62,7 @@ struct code_page *code_page(struct code_cache *code, uint64_t page);
 struct block *code_build(struct code_cache *code, struct code_page *page,
                          const struct decoder *decoder, const uint8_t *bytes, unsigned offset);
 
-/** Forgets the blocks that cover any of the bytes written. @return true when there were some. */
+/** Forgets all blocks of the page if one covers any of the bytes written. @return true when so. */
 bool code_wrote(struct code_cache *code, uint64_t page, unsigned offset, unsigned size_bytes);
 
 /** Forgets everything; pages lose PAGE_CODE. Fetch TLBs must be flushed with it. */

@@ -52,19 +52,13 @@ static ALWAYS_INLINE enum flow exec_jump(struct hart *hart, const struct insn *i
     return FLOW_JUMP;
 }
 
-/** Does an access of @p size_bytes at @p address stay inside its page? */
-static ALWAYS_INLINE bool exec_in_page(vaddr address, unsigned size_bytes) {
-    return (address & (PAGE_BYTES - 1)) <= PAGE_BYTES - size_bytes;
-}
-
 static ALWAYS_INLINE enum flow exec_load(struct hart *hart, const struct insn *insn,
                                          unsigned size_bytes, uint64_t *value) {
     vaddr address = hart->x[insn->rs1] + (uint64_t)(int64_t)insn->imm;
-    uint64_t key = address >> PAGE_SHIFT | hart->data_context;
-    const struct tlb_entry *entry = mmu_entry(hart, key);
-    if (likely(entry->read_key == key && exec_in_page(address, size_bytes))) {
+    const struct tlb_entry *entry = mmu_entry(hart, address);
+    if (likely(entry->read_page == mmu_tag(address, size_bytes))) {
         *value = 0;
-        memcpy(value, entry->host + (address & (PAGE_BYTES - 1)), size_bytes);
+        memcpy(value, mmu_host(entry, address), size_bytes);
         return FLOW_NEXT;
     }
     exec_sync(hart, insn);
@@ -74,10 +68,9 @@ static ALWAYS_INLINE enum flow exec_load(struct hart *hart, const struct insn *i
 static ALWAYS_INLINE enum flow exec_store(struct hart *hart, const struct insn *insn,
                                           unsigned size_bytes, uint64_t value) {
     vaddr address = hart->x[insn->rs1] + (uint64_t)(int64_t)insn->imm;
-    uint64_t key = address >> PAGE_SHIFT | hart->data_context;
-    const struct tlb_entry *entry = mmu_entry(hart, key);
-    if (likely(entry->write_key == key && exec_in_page(address, size_bytes))) {
-        memcpy(entry->host + (address & (PAGE_BYTES - 1)), &value, size_bytes);
+    const struct tlb_entry *entry = mmu_entry(hart, address);
+    if (likely(entry->write_page == mmu_tag(address, size_bytes))) {
+        memcpy(mmu_host(entry, address), &value, size_bytes);
         return FLOW_NEXT;
     }
     exec_sync(hart, insn);

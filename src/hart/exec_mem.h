@@ -46,13 +46,12 @@ static inline enum flow exec_atomic(struct hart *hart, const struct insn *insn, 
                               .size_bytes = size_bytes,
                               .access = access,
                               .priv = mmu_data_privilege(hart)};
-    uint64_t key = request.address >> PAGE_SHIFT | hart->data_context;
-    const struct tlb_entry *entry = mmu_entry(hart, key);
+    const struct tlb_entry *entry = mmu_entry(hart, request.address);
     const struct ram *ram = &hart->harts->bus->ram;
-    bool hit = (access == ACCESS_READ ? entry->read_key : entry->write_key) == key;
-    if (likely(hit && (request.address & (size_bytes - 1)) == 0)) {
-        *address =
-            ram->base + (uint64_t)(entry->host - ram->bytes) + (request.address & (PAGE_BYTES - 1));
+    uint64_t page = access == ACCESS_READ ? entry->read_page : entry->write_page;
+    bool aligned = (request.address & (size_bytes - 1)) == 0;
+    if (likely(page == mmu_tag(request.address, size_bytes) && aligned)) {
+        *address = ram->base + (uint64_t)(mmu_host(entry, request.address) - ram->bytes);
         return FLOW_NEXT;
     }
     exec_sync(hart, insn);

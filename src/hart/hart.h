@@ -36,6 +36,7 @@ struct harts {
     paddr tohost;
     tohost_fn *tohost_written;
     void *tohost_owner;
+    void *translator;    /* of an engine that has one */
     struct hart *writer; /* hart whose store is under way, NULL for a device's */
     uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
     size_t table_count;
@@ -69,18 +70,17 @@ enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
 enum { X_SINK = 32 }; /* x[X_SINK] swallows writes to x0 */
 
-enum { TLB_ENTRIES = 512, FETCH_ENTRIES = 256 };
+enum { TLB_SETS = 8, TLB_ENTRIES = 256, FETCH_ENTRIES = 256 };
 
-/** Translation for loads and stores. A key is page number | context << 52; TLB_EMPTY never matches.
- */
+/** Translation for loads and stores of one page in the context that its set belongs to. */
 struct tlb_entry {
-    uint64_t read_key;
-    uint64_t write_key;
-    uint8_t *host; /* the page's bytes */
-    paddr leaf;    /* address of the leaf page-table entry it rests on, or TLB_NO_LEAF */
+    uint64_t read_page;  /* virtual address of the page, or TLB_EMPTY, which never matches */
+    uint64_t write_page; /* the same for stores */
+    uint64_t host_minus; /* host address of a byte - its virtual address, modulo 2^64 */
+    paddr leaf;          /* address of the leaf page-table entry it rests on, or TLB_NO_LEAF */
 };
 
-/** Translation for instruction fetch. */
+/** Translation for instruction fetch. A key is page number | context << 52. */
 struct fetch_entry {
     uint64_t key;
     struct code_page *page;
@@ -159,6 +159,7 @@ struct hart {
     /* What the fast paths touch. */
     uint64_t x[33];
     uint64_t pc;            /* exact between blocks and whenever the hart calls out */
+    struct tlb_entry *data_tlb; /* the set of data_context */
     uint64_t data_context;  /* context of loads and stores, in bits 63:52 */
     uint64_t fetch_context; /* context of fetches, in bits 63:52 */
     struct clock
@@ -173,8 +174,15 @@ struct hart {
     uint8_t priv;        /* enum privilege */
     bool check;          /* interrupts or translations may have changed: leave the block */
     bool leave;          /* deadlines or the machine may have changed: leave the engine */
+    int64_t heat_floor;  /* the interpreter stops before a block whose heat is below */
+    struct {
+        uint64_t page;       /* virtual address of the page that translated code runs in */
+        uint64_t end;        /* position at which its grant ends */
+        const uint8_t *code; /* what entries of code pages are offsets from */
+        uint32_t mxcsr;      /* the host's floating-point state, as code finds and leaves it */
+    } region;                /* a translator's */
     uint8_t target_mask; /* address bits that a jump target may not have: 2 without C, else 0 */
-    struct tlb_entry tlb[TLB_ENTRIES];
+    struct tlb_entry tlb[TLB_SETS * TLB_ENTRIES]; /* a set for each context that is in use */
     struct fetch_entry fetch[FETCH_ENTRIES];
 
     /* The rest of the architecture. */
@@ -198,9 +206,11 @@ struct hart {
     struct comparator supervisor_timer; /* stimecmp, on the hart's own clock */
 
     /* Caches of the above: never part of the state. */
+    uint64_t tlb_context[TLB_SETS]; /* data_context that a set of tlb belongs to */
+    unsigned tlb_next;              /* set to be given to the next context */
     uint64_t space_satp[256]; /* satp that a translation space number stands for */
     bool space_used[256];
-    bool pmp_active;       /* any PMP entry is on */
+    unsigned pmp_count;    /* PMP entries up to the last that is on */
     struct insn single[2]; /* room for a one-instruction block */
 };
 
@@ -342,5 +352,21 @@ void mmu_set_contexts(struct hart *hart);
  * @return Steps taken, at least 1 unless the vCPU sleeps.
  */
 uint64_t interp_run(struct hart *hart, uint64_t budget_steps);
+
+/* What a translator needs of the interpreter. */
+
+/**
+ * Runs from pc at position @p at until position @p end, until hart->check or hart->leave is set, or
+ * until the block at pc has less heat than hart->heat_floor.
+ * @return The position reached; pc is exact, clock->steps is not.
+ */
+uint64_t interp_blocks(struct hart *hart, uint64_t at, uint64_t end);
+
+/**
+ * Runs one instruction of a block, whose place in it is insn->length, at hart->pc and position
+ * @p at.
+ * @return As the instruction's body (enum flow); pc is exact unless it is FLOW_NEXT.
+ */
+unsigned interp_one(struct hart *hart, const struct insn *insn, uint64_t at);
 
 #endif

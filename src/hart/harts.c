@@ -104,6 +104,7 @@ static struct hart *hart_new(struct harts *harts, unsigned id) {
     hart->vcpu = &harts->sched->vcpus[id];
     hart->clock = &hart->vcpu->clock;
     hart->target_mask = (harts->ext & ext_bit(EXT_c)) != 0 ? 0 : 2;
+    hart->heat_floor = INT64_MIN;
     mmu_flush(hart);
     if (!comparator_attach(harts->sched, id, &hart->supervisor_timer, timer_changed, hart)) {
         free(hart);

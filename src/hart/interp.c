@@ -28,7 +28,7 @@
 /* -- Finding code ------------------------------------------------------------------------------ */
 
 /** The block at pc, from the fetch TLB alone, or NULL. */
-static ALWAYS_INLINE const struct block *block_at(struct hart *hart) {
+static ALWAYS_INLINE struct block *block_at(struct hart *hart) {
     uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
     const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
     if (unlikely(entry->key != key)) {
@@ -103,12 +103,7 @@ static const struct insn *insns_at(struct hart *hart, uint64_t budget_steps) {
 
 /* -- Running ----------------------------------------------------------------------------------- */
 
-/**
- * Runs blocks from pc at position @p at until position @p end, or until something is to be looked
- * at.
- * @return The position reached; pc is exact.
- */
-__attribute__((flatten)) static uint64_t blocks_run(struct hart *hart, uint64_t at, uint64_t end) {
+__attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, uint64_t end) {
     static const void *const bodies[OP_COUNT + 1] = {
         [OP_illegal] = &&do_illegal_op,
         [OP_block_end] = &&do_block_end,
@@ -124,8 +119,11 @@ next_block:
     if (unlikely(at >= end || hart->check || hart->leave)) {
         return at;
     }
-    const struct block *block = block_at(hart);
+    struct block *block = block_at(hart);
     if (likely(block != NULL && block->count <= end - at)) {
+        if (unlikely(--block->heat < hart->heat_floor)) {
+            return at;
+        }
         insn = block->insns;
     } else {
         hart->clock->steps = at;
@@ -177,8 +175,40 @@ uint64_t interp_run(struct hart *hart, uint64_t budget_steps) {
         hart->check = false;
         hart_take_interrupt(hart);
         hart->check = false;
-        at = blocks_run(hart, at, end);
+        at = interp_blocks(hart, at, end);
         hart->clock->steps = at;
     } while (at < end && !hart->leave);
     return at - start;
+}
+
+/* -- One instruction, for translators ---------------------------------------------------------- */
+
+#define COMP(name, format, pattern, ext, traits, expands)
+#define INSN(name, format, pattern, ext, traits)                                                   \
+    static enum flow one_##name(struct hart *hart, const struct insn *insn) {                      \
+        return exec_##name(hart, insn);                                                            \
+    }
+#include "isa/insn.def"
+#undef INSN
+
+static enum flow one_illegal(struct hart *hart, const struct insn *insn) {
+    return exec_illegal_op(hart, insn);
+}
+
+unsigned interp_one(struct hart *hart, const struct insn *insn, uint64_t at) {
+    static enum flow (*const bodies[OP_COUNT])(struct hart *, const struct insn *) = {
+        [OP_illegal] = one_illegal,
+#define INSN(name, format, pattern, ext, traits) [OP_##name] = one_##name,
+#include "isa/insn.def"
+#undef INSN
+#undef COMP
+    };
+    hart->block_insns = insn;
+    hart->block_pc = hart->pc - (insn->length & 0xfeU);
+    hart->block_steps = at;
+    enum flow flow = bodies[insn->op](hart, insn);
+    if (flow == FLOW_LEAVE) {
+        hart->pc = exec_next_pc(hart, insn);
+    }
+    return flow;
 }

@@ -73,9 +73,25 @@ enum privilege mmu_data_privilege(const struct hart *hart) {
     return (enum privilege)hart->priv;
 }
 
+/** The set of the present data context; a context that has none takes the oldest. */
+static struct tlb_entry *data_set(struct hart *hart) {
+    for (unsigned i = 0; i < TLB_SETS; i++) {
+        if (hart->tlb_context[i] == hart->data_context) {
+            return &hart->tlb[i * TLB_ENTRIES];
+        }
+    }
+    unsigned set = hart->tlb_next;
+    hart->tlb_next = (set + 1) % TLB_SETS;
+    hart->tlb_context[set] = hart->data_context;
+    struct tlb_entry *entries = &hart->tlb[set * TLB_ENTRIES];
+    memset(entries, 0xff, TLB_ENTRIES * sizeof *entries);
+    return entries;
+}
+
 void mmu_set_contexts(struct hart *hart) {
     uint64_t space = space_number(hart);
     hart->data_context = context_key(space, mmu_data_privilege(hart), hart->mstatus);
+    hart->data_tlb = data_set(hart);
     hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
 }
 
@@ -83,7 +99,11 @@ void mmu_set_contexts(struct hart *hart) {
 
 void mmu_flush(struct hart *hart) {
     memset(hart->tlb, 0xff, sizeof hart->tlb);
+    memset(hart->tlb_context, 0xff, sizeof hart->tlb_context);
     memset(hart->fetch, 0xff, sizeof hart->fetch);
+    hart->data_tlb = hart->tlb;
+    hart->tlb_context[0] = hart->data_context;
+    hart->tlb_next = 1;
     hart->check = true;
 }
 
@@ -102,7 +122,7 @@ void mmu_drop_all(struct harts *harts) {
  * page. */
 static bool leaf_drop(struct hart *hart, paddr leaf) {
     bool page_in_use = false;
-    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+    for (unsigned i = 0; i < TLB_SETS * TLB_ENTRIES; i++) {
         struct tlb_entry *entry = &hart->tlb[i];
         if (entry->leaf == leaf) {
             memset(entry, 0xff, sizeof *entry);
@@ -156,9 +176,10 @@ void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes)
 static void page_revoke(struct harts *harts, const uint8_t *host) {
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
-        for (unsigned j = 0; j < TLB_ENTRIES; j++) {
-            if (hart->tlb[j].host == host) {
-                hart->tlb[j].write_key = TLB_EMPTY;
+        for (unsigned j = 0; j < TLB_SETS * TLB_ENTRIES; j++) {
+            struct tlb_entry *entry = &hart->tlb[j];
+            if (mmu_host(entry, entry->write_page) == host) {
+                entry->write_page = TLB_EMPTY;
             }
         }
     }
@@ -335,7 +356,7 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
             return fault;
         }
     }
-    if (hart->pmp_active || request->priv != PRIV_M) {
+    if (hart->pmp_count > 0 || request->priv != PRIV_M) {
         bool uniform;
         unsigned page = pmp_check_page(hart, out->address, request->priv, &uniform);
         if (!uniform) {
@@ -367,13 +388,14 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
         return;
     }
     mmu_flag_tables(hart->harts, translation);
-    uint64_t key = address >> PAGE_SHIFT | hart->data_context;
+    vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);
+    const uint8_t *host = ram->bytes + (page << PAGE_SHIFT);
     bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0;
-    *mmu_entry(hart, key) = (struct tlb_entry){
-        .read_key = (translation->allowed & ACCESS_READ) != 0 ? key : TLB_EMPTY,
-        .write_key = writable ? key : TLB_EMPTY,
-        .host = ram->bytes + (page << PAGE_SHIFT),
+    *mmu_entry(hart, address) = (struct tlb_entry){
+        .read_page = (translation->allowed & ACCESS_READ) != 0 ? start : TLB_EMPTY,
+        .write_page = writable ? start : TLB_EMPTY,
+        .host_minus = (uintptr_t)host - start,
         .leaf = translation->leaf,
     };
     if (writable) {

@@ -15,11 +15,23 @@ enum flow {
 
 /* -- mmu.c ------------------------------------------------------------------------------------- */
 
-/** TLB slot for a key. The context is folded in, so that address spaces do not fight over slots. */
-static inline struct tlb_entry *mmu_entry(struct hart *hart, uint64_t key) {
-    return &hart->tlb[(key ^ key >> 52) % TLB_ENTRIES];
+/** TLB slot for an address in the present data context. */
+static inline struct tlb_entry *mmu_entry(struct hart *hart, vaddr address) {
+    return &hart->data_tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
 }
 
+/** What a slot's page is compared with: the page of the last byte. An access that crosses into the
+ * next page never hits, as that page has another slot. */
+static inline uint64_t mmu_tag(vaddr address, unsigned size_bytes) {
+    return (address + size_bytes - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
+/** Host address of a byte whose slot has been hit. */
+static inline uint8_t *mmu_host(const struct tlb_entry *entry, vaddr address) {
+    return (uint8_t *)(uintptr_t)(address + entry->host_minus);
+}
+
+/** The same for fetches; the context is folded in, so that spaces do not fight over slots. */
 static inline struct fetch_entry *mmu_fetch_entry(struct hart *hart, uint64_t key) {
     return &hart->fetch[(key ^ key >> 52) % FETCH_ENTRIES];
 }

@@ -58,10 +58,7 @@ static unsigned unmatched(const struct hart *hart, enum privilege priv) {
 static unsigned permissions(const struct hart *hart, struct pmp_range bytes, enum privilege priv,
                             bool *cut) {
     *cut = false;
-    if (!hart->pmp_active) {
-        return unmatched(hart, priv);
-    }
-    for (unsigned entry = 0; entry < PMP_ENTRIES; entry++) {
+    for (unsigned entry = 0; entry < hart->pmp_count; entry++) {
         struct pmp_range range = entry_range(hart, entry);
         if (range.first >= range.end || range.end <= bytes.first || bytes.end <= range.first) {
             continue;
@@ -96,9 +93,9 @@ unsigned pmp_check_page(const struct hart *hart, paddr address, enum privilege p
 /* -- Registers ------------------------------------------------------------------------------- */
 
 static void entries_changed(struct hart *hart) {
-    hart->pmp_active = false;
+    hart->pmp_count = 0;
     for (unsigned entry = 0; entry < PMP_ENTRIES; entry++) {
-        hart->pmp_active |= entry_mode(hart, entry) != PMP_OFF;
+        hart->pmp_count = entry_mode(hart, entry) != PMP_OFF ? entry + 1 : hart->pmp_count;
     }
     mmu_flush(hart);
     hart_changed(hart);
@@ -107,7 +104,7 @@ static void entries_changed(struct hart *hart) {
 void pmp_reset(struct hart *hart) {
     memset(hart->pmpcfg, 0, sizeof hart->pmpcfg);
     memset(hart->pmpaddr, 0, sizeof hart->pmpaddr);
-    hart->pmp_active = false;
+    hart->pmp_count = 0;
 }
 
 uint64_t pmp_config(const struct hart *hart, unsigned first) {

@@ -10,7 +10,7 @@ static const uint8_t modes[] = {PRIV_U, PRIV_S, PRIV_M};
 static void entry_set(struct hart *hart, unsigned entry, unsigned config, uint64_t address) {
     hart->pmpcfg[entry] = (uint8_t)config;
     hart->pmpaddr[entry] = address;
-    hart->pmp_active = true;
+    hart->pmp_count = PMP_ENTRIES;
 }
 
 /* -- The model: 3.7.1 for one byte ----------------------------------------------------------- */
@@ -225,7 +225,7 @@ static void config_fields_are_legal(void **state) {
         unsigned kept = value & ~0x60U;
         unsigned expected = (value & (R | W)) == W ? kept & ~(unsigned)(R | W | X) : kept;
         assert_int_equal(get(hart, CSR_PMPCFG0), expected);
-        assert_int_equal(hart->pmp_active, (value & NAPOT) != OFF);
+        assert_int_equal(hart->pmp_count > 0, (value & NAPOT) != OFF);
     }
     fixture_free(fixture);
 }
@@ -263,7 +263,7 @@ static void locks_hold(void **state) {
         set(hart, number, 0);
         assert_int_equal(hart->pmpcfg[entry], config);
         hart_reset(hart, RESET_PC, 0);
-        assert_false(hart->pmp_active);
+        assert_int_equal(hart->pmp_count, 0);
         assert_int_equal(get(hart, number), 0);
         assert_int_equal(get(hart, CSR_PMPADDR0 + entry), 0);
     }
@@ -299,10 +299,10 @@ static void writes_drop_translations(void **state) {
     struct hart *hart = fixture->hart;
     for (size_t i = 0; i < COUNT(numbers); i++) {
         hart->check = false;
-        hart->tlb[5].read_key = hart->tlb[5].write_key = hart->data_context | 0x80000;
+        hart->tlb[5].read_page = hart->tlb[5].write_page = hart->data_context | 0x80000;
         set(hart, numbers[i], 0x1000);
         assert_true(hart->check);
-        assert_true(hart->tlb[5].read_key == TLB_EMPTY && hart->tlb[5].write_key == TLB_EMPTY);
+        assert_true(hart->tlb[5].read_page == TLB_EMPTY && hart->tlb[5].write_page == TLB_EMPTY);
     }
     fixture_free(fixture);
 }

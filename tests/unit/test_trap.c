@@ -365,7 +365,7 @@ static void reset_starts_over(void **state) {
     memset(hart->x, 0xff, sizeof hart->x);
     memset(hart->f, 0xff, sizeof hart->f);
     hart->priv = PRIV_U;
-    hart->tlb[5].read_key = 0;
+    hart->tlb[5].read_page = 0;
     hart->check = false;
     vcpu_sleep(hart->vcpu);
 
@@ -380,7 +380,7 @@ static void reset_starts_over(void **state) {
     assert_false(hart->vcpu->asleep);
     assert_int_equal(hart->frm | hart->fflags, 0);
     assert_true(hart->check && contexts_current(hart));
-    assert_true(hart->tlb[5].read_key == TLB_EMPTY);
+    assert_true(hart->tlb[5].read_page == TLB_EMPTY);
     assert_false(hart->supervisor_timer.enabled);
     for (unsigned number = 0x100; number < 0xc00; number++) {
         uint64_t expected = number == CSR_MSTATUS    ? (uint64_t)0xa << 32
@@ -478,7 +478,7 @@ static void state_is_the_architecture(void **state) {
         FIELD(data_context),
         FIELD(fetch_context),
         FIELD(space_used),
-        FIELD(pmp_active),
+        FIELD(pmp_count),
         {"x[X_SINK]", offsetof(struct hart, x[X_SINK]), sizeof(uint64_t)},
     };
     struct fixture *fixture = fixture_new(EXT_ALL);
