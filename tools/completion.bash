@@ -8,7 +8,7 @@
 _sandglass_commands='run disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
-    quantum engine seed rtc no-reboot stop-at stop-at-vtime stats state-hash help'
+    quantum engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -85,7 +85,7 @@ _sandglass_value() {
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} ;;
-    engine) _sandglass_reply "$value" auto interp ;;
+    engine) _sandglass_reply "$value" auto jit interp ;;
     rtc) _sandglass_reply "$value" base= ;;
     esac
 }

@@ -154,13 +154,28 @@ static enum status take_quantum(struct run_options *options, const struct row *r
 
 static enum status take_engine(struct run_options *options, const struct row *row,
                                const char *value, struct error *error) {
-    (void)options;
-    if (strcmp(value, "jit") == 0 || strcmp(value, "check") == 0) {
+    if (strcmp(value, "check") == 0) {
         return not_built(row, value, "use --engine auto", error);
     }
-    if (strcmp(value, "auto") != 0 && strcmp(value, "interp") != 0) {
-        return bad_value(row, value, "auto or interp", error);
+    static const char *const names[] = {
+        [ENGINE_AUTO] = "auto", [ENGINE_JIT] = "jit", [ENGINE_INTERP] = "interp"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            options->machine.engine = (enum engine)i;
+            return STATUS_OK;
+        }
     }
+    return bad_value(row, value, "auto, jit or interp", error);
+}
+
+static enum status take_jit_cache(struct run_options *options, const struct row *row,
+                                  const char *value, struct error *error) {
+    uint64_t bytes;
+    if (!value_bytes(value, &bytes) || bytes < JIT_CACHE_MIN_BYTES ||
+        bytes > JIT_CACHE_MAX_BYTES || bytes % PAGE_BYTES != 0) {
+        return bad_value(row, value, "1M to 1G (a plain number is MiB)", error);
+    }
+    options->machine.jit_cache_bytes = bytes;
     return STATUS_OK;
 }
 
@@ -319,7 +334,8 @@ static const struct row rows[] = {
     {"hart", "SPEC", take_hart_rates, 0, "rates of single harts: 0-3:ips=2e9,4-7:shift=3"},
     {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on]"},
     {"quantum", "NS", take_quantum, 0, "longest round of lockstep, 100 to 10000000 (20000)"},
-    {"engine", "NAME", take_engine, 0, "auto or interp (auto)"},
+    {"engine", "NAME", take_engine, 0, "auto, jit or interp (auto)"},
+    {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
     {"seed", "N", take_seed, 0, "what the device tree's rng-seed is drawn from (0)"},
     {"rtc", "base=DATE", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
     {"no-reboot", NULL, FLAG(machine.no_reboot), "end the run where the guest would restart"},
@@ -524,6 +540,7 @@ static void options_defaults(struct run_options *options) {
                 .memory_bytes = (uint64_t)MEMORY_DEFAULT_MIB << 20,
                 .hart_count = 1,
                 .quantum_ns = QUANTUM_DEFAULT_NS,
+                .jit_cache_bytes = JIT_CACHE_DEFAULT_BYTES,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
         .console = "stdio",

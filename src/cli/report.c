@@ -88,9 +88,22 @@ static bool add_timers(cJSON *root, const struct machine_stats *stats) {
            add_u64(object, "late_steps_max", stats->timers_late_steps_max);
 }
 
+static bool add_engine(cJSON *root, const struct machine_stats *stats) {
+    if (!stats->translates) {
+        return add_text(root, "engine", "interp");
+    }
+    cJSON *object = add_text(root, "engine", "jit") ? cJSON_AddObjectToObject(root, "jit") : NULL;
+    return add_u64(object, "regions", stats->jit.regions) &&
+           add_u64(object, "code_bytes", stats->jit.code_bytes) &&
+           add_u64(object, "resets", stats->jit.resets) &&
+           add_u64(object, "entries", stats->jit.entries) &&
+           add_u64(object, "interpreter_calls", stats->jit.calls) &&
+           add_u64(object, "tail_steps", stats->jit.tail_steps);
+}
+
 /** Whatever shapes the schedule, and how exact it is (law 11). */
 static bool add_schedule(cJSON *root, const struct machine_options *options) {
-    return add_text(root, "engine", "interp") && add_text(root, "exactness", "exact") &&
+    return add_text(root, "exactness", "exact") &&
            add_text(root, "time", "lockstep") &&
            add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
            add_flag(root, "monotonic", options->monotonic) &&
@@ -114,7 +127,8 @@ static bool add_all(cJSON *root, const struct report *report) {
            (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
            add_u64(root, "touched_bytes", touched_bytes) &&
-           add_schedule(root, &report->options->machine) && add_harts(root, report);
+           add_engine(root, &stats) && add_schedule(root, &report->options->machine) &&
+           add_harts(root, report);
 }
 
 /** All of the stats as text; owned by the caller. NULL when out of memory. */

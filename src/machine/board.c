@@ -257,6 +257,30 @@ static enum status machine_boot(struct machine *machine, struct error *error) {
     return STATUS_OK;
 }
 
+/* Before translation, the machine was executing; so it is after it. */
+static void translating(void *owner, bool begins) {
+    struct machine *machine = owner;
+    stopwatch_switch(&machine->stopwatch, begins ? ACTIVITY_TRANSLATE : ACTIVITY_EXECUTE);
+}
+
+static enum status engine_make(struct machine *machine, struct error *error) {
+    const struct machine_options *options = &machine->options;
+    if (options->engine == ENGINE_INTERP) {
+        return STATUS_OK;
+    }
+    machine->jit = jit_new(&machine->harts, &(struct jit_options){
+                                                .cache_bytes = options->jit_cache_bytes,
+                                                .translating = translating,
+                                                .owner = machine,
+                                            });
+    if (machine->jit == NULL && options->engine == ENGINE_JIT) {
+        return error_set(error, STATUS_USAGE,
+                         "--engine jit: this host has no translator, or no memory for it; use "
+                         "--engine auto, or a smaller --jit-cache");
+    }
+    return STATUS_OK;
+}
+
 struct machine *machine_new(const struct machine_options *options, struct console *console,
                             struct error *error) {
     struct machine *machine = calloc(1, sizeof *machine);
@@ -266,10 +290,13 @@ struct machine *machine_new(const struct machine_options *options, struct consol
     }
     machine->options = *options;
     machine->console = console;
-    machine->engine = interp_run;
     machine->turn_vcpu = VCPU_NONE;
     port_init(&machine->port, console);
     if (machine_build(machine, error) != STATUS_OK || machine_boot(machine, error) != STATUS_OK) {
+        machine_free(machine);
+        return NULL;
+    }
+    if (engine_make(machine, error) != STATUS_OK) {
         machine_free(machine);
         return NULL;
     }
@@ -281,6 +308,7 @@ void machine_free(struct machine *machine) {
     if (machine == NULL) {
         return;
     }
+    jit_free(machine->jit);
     harts_free(&machine->harts);
     bus_free(&machine->bus);
     sched_free(&machine->sched);

@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "dev/dev.h"
 #include "hart/hart.h"
+#include "jit/jit.h"
 #include "io/io.h"
 #include "isa/isa.h"
 #include "vtime/vtime.h"
@@ -38,6 +39,9 @@ enum stop_kind { STOP_NEVER, STOP_AT_STEPS, STOP_AT_HART_STEPS, STOP_AT_VTIME };
 
 enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
 
+/** What runs the harts' steps; auto translates where the host has a translator. */
+enum engine { ENGINE_AUTO, ENGINE_JIT, ENGINE_INTERP };
+
 /**
  * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
  * NULL stands for what was not given.
@@ -53,6 +57,8 @@ struct machine_options {
     bool idle_sleeps;   /* sleep=on */
     bool monotonic;
     vtime quantum_ns; /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
+    enum engine engine;
+    size_t jit_cache_bytes; /* room for translated code */
     uint64_t seed;
     uint64_t rtc_base_ns; /* wall time at VIRTUAL 0, since 1970 */
     bool no_reboot;
@@ -158,6 +164,8 @@ struct machine_stats {
     vtime virtual_ns;
     uint64_t timers_fired, timers_late_steps_max;
     struct host_cost host;
+    bool translates;
+    struct jit_stats jit; /* when it does */
 };
 
 void machine_stats(const struct machine *machine, struct machine_stats *stats);
@@ -223,7 +231,14 @@ enum status boot_load(const struct machine_options *options, struct boot_target 
 /* -- Inside: for the files of this folder only ------------------------------------------------- */
 
 /** What host time is spent on. */
-enum activity { ACTIVITY_TIME, ACTIVITY_EXECUTE, ACTIVITY_DEVICE, ACTIVITY_IDLE, ACTIVITY_COUNT };
+enum activity {
+    ACTIVITY_TIME,
+    ACTIVITY_TRANSLATE,
+    ACTIVITY_EXECUTE,
+    ACTIVITY_DEVICE,
+    ACTIVITY_IDLE,
+    ACTIVITY_COUNT
+};
 
 /** Exact host time by activity: the clock is read twice a turn and twice a device access. */
 struct stopwatch {
@@ -259,7 +274,7 @@ struct machine {
     void *uart;       /* owned by the bus, as all devices */
     struct boot_target target;
     struct boot boot;
-    uint64_t (*engine)(struct hart *hart, uint64_t budget_steps);
+    struct jit *jit; /* NULL: the interpreter is the engine */
     bool resetting; /* lines act at once, none travels */
     struct asked asked;
     struct half half;

@@ -224,7 +224,9 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     }
     uint64_t budget_steps = turn_budget(machine, turn);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
-    uint64_t ran_steps = machine->engine(machine->harts.hart[turn->vcpu], budget_steps);
+    struct hart *hart = machine->harts.hart[turn->vcpu];
+    uint64_t ran_steps = machine->jit != NULL ? jit_run(machine->jit, hart, budget_steps)
+                                              : interp_run(hart, budget_steps);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
     machine->steps += ran_steps;
     if (machine->options.drop_caches) {

@@ -22,6 +22,7 @@ static struct host_cost host_cost(const struct stopwatch *stopwatch) {
     }
     return (struct host_cost){
         .wall_s = seconds(wall_ns),
+        .translate_s = seconds(stopwatch->spent_ns[ACTIVITY_TRANSLATE]),
         .execute_s = seconds(stopwatch->spent_ns[ACTIVITY_EXECUTE]),
         .time_s = seconds(stopwatch->spent_ns[ACTIVITY_TIME]),
         .device_s = seconds(stopwatch->spent_ns[ACTIVITY_DEVICE]),
@@ -41,7 +42,11 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         .timers_fired = machine->sched.fired_count,
         .timers_late_steps_max = machine->sched.late_steps_max,
         .host = host_cost(&machine->stopwatch),
+        .translates = machine->jit != NULL,
     };
+    if (stats->translates) {
+        stats->jit = jit_stats(machine->jit);
+    }
     for (unsigned i = 0; i < machine->harts.count; i++) {
         uint64_t steps;
         uint64_t instructions;

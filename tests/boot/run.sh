@@ -4,9 +4,10 @@
 #
 # usage: tests/boot/run.sh same|cut|sleep|once test|soak
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
-#          end alike; no timer is late; host memory stays near what the guest touched
+#          end alike, in both engines; no timer is late; host memory stays near what the guest
+#          touched
 #   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
-#          dropped, is that of fresh runs that stop there
+#          dropped and in both engines, is that of fresh runs that stop there
 #   sleep  sleep=on gives the bits of sleep=off
 #   once   it boots: what there is time for with the sanitizers
 #
@@ -66,6 +67,9 @@ same() {
         'exit 0 '*) report "boot on $harts harts" '' ;;
         *) report "boot on $harts harts" "$first" ;;
         esac
+        other=$(boot_once "same-$harts-interp" --smp "$harts" --icount sleep=off --engine interp)
+        report "boot on $harts harts, interpreted" "$([ "$first" = "$other" ] ||
+            echo "wanted $first, got $other")"
         report "timers on $harts harts" "$([ "$(stat late_steps_max \
             "$work/same-$harts-0.json")" = 0 ] || echo 'a timer was late')"
         report "memory on $harts harts" "$(memory_complaint "same-$harts-0")"
@@ -112,7 +116,7 @@ print(",".join(map(str, sorted(steps))))' "$seed" "$total")
     whole=$(hashes whole --smp "$harts")
     report "$harts harts: 100 hashes" \
         "$([ "$(wc -l <<<"$whole")" = 100 ] || echo "only: $whole; SEED=$seed")"
-    for way in --grant={1,2,7,1000,random:$seed} --drop-caches=random:$seed; do
+    for way in --grant={1,2,7,1000,random:$seed} --drop-caches=random:$seed --engine=interp; do
         other=$(hashes "${way#--}" --smp "$harts" "$way")
         report "$harts harts: $way" "$(diff <(echo "$whole") <(echo "$other") |
             sed -n "2s/\$/ is the first other hash; SEED=$seed/p")"

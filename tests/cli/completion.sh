@@ -96,7 +96,7 @@ offers 'sandglass run --icount sleep=off,s' 'off,shift=' nospace
 offers 'sandglass run --hart 0-3:' 'ips= shift='
 offers 'sandglass run --hart 0-3:ips=2e9,4:s' 'shift=' nospace
 offers 'sandglass run --hart 0' ''
-offers 'sandglass run --engine ' 'auto interp'
+offers 'sandglass run --engine ' 'auto jit interp'
 offers 'sandglass run --time lockstep,' 'lockstep,monotonic=on lockstep,monotonic=off'
 offers 'sandglass run --console ' 'stdio null file:'
 offers 'sandglass run --console f' file: nospace

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Bare-metal guests: each checks itself, and must end in the same steps and hash however its run is
-# cut (law 13).
+# Bare-metal guests: each checks itself, and must end in the same steps and hash in both engines and
+# however its run is cut (law 13).
 #
 # usage: tests/guest/run.sh check|test|soak [GUEST]...
 #
@@ -15,9 +15,10 @@ tier=$1
 shift
 
 declare -A cuts=(
-    [check]="--grant=1"
-    [test]="--grant=1 --grant=2 --grant=7 --grant=1000 --grant=random:1 --drop-caches=random:1"
-    [soak]="--grant=1 --grant=2 --grant=7 --grant=1000
+    [check]="--engine=interp --grant=random:1"
+    [test]="--engine=interp --grant=1 --grant=2 --grant=7 --grant=1000 --grant=random:1
+            --drop-caches=random:1"
+    [soak]="--engine=interp --grant=1 --grant=2 --grant=7 --grant=1000
             --grant=random:1 --grant=random:2 --grant=random:3
             --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3"
 )

@@ -19,9 +19,9 @@ tier=${1:?usage: tests/isa/run.sh check|test|soak|peer [TEST...]}
 shift
 
 declare -A cuts=(
-    [check]=""
-    [test]="--grant=1 --drop-caches=random:1"
-    [soak]="--grant=1 --grant=2 --grant=7 --grant=random:1 --grant=random:2
+    [check]="--engine=interp"
+    [test]="--engine=interp --grant=1 --drop-caches=random:1"
+    [soak]="--engine=interp --grant=1 --grant=2 --grant=7 --grant=random:1 --grant=random:2
             --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3"
 )
 

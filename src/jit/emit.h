@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files that emit code share. Private to jit/. */
+#ifndef JIT_EMIT_H
+#define JIT_EMIT_H
+
+#include <stddef.h>
+
+#include "jit/region.h"
+
+/** Something behind the region that the straight path jumps to, and comes back from. */
+struct detour {
+    struct x64_label there, back;
+    uint32_t site;
+};
+
+enum { DETOURS_MAX = REGION_INSNS_MAX + 8 };
+
+struct emit {
+    struct x64 *x;
+    struct jit_region *region;
+    const struct register_map *map;
+    struct stubs *stubs;
+    struct x64_label short_of[REGION_BLOCKS_MAX]; /* the grant ends inside the block */
+    struct detour detours[DETOURS_MAX];
+    unsigned detour_count;
+    unsigned block_idx;
+    const struct ir *ir;
+    /* What is known at this place of the block. */
+    bool float_on;    /* mstatus.FS is not Off */
+    bool float_dirty; /* it is Dirty */
+    uint32_t boxed;   /* bit n: f[n] holds a boxed single */
+};
+
+static inline struct x64_mem guest_at(unsigned guest) {
+    return x64_at(RBP, (int32_t)(offsetof(struct hart, x) + guest * 8));
+}
+
+static inline struct x64_mem float_at(unsigned number) {
+    return x64_at(RBP, (int32_t)(offsetof(struct hart, f) + number * 8));
+}
+
+static inline bool has_home(const struct emit *e, unsigned guest) {
+    return e->map->host[guest] != NO_HOST;
+}
+
+/** A host register that holds the guest register: its home, or @p scratch. */
+static inline enum x64_reg use(struct emit *e, unsigned guest, enum x64_reg scratch) {
+    if (has_home(e, guest)) {
+        return (enum x64_reg)e->map->host[guest];
+    }
+    if (guest == 0) {
+        x64_alu_rr(e->x, X64_XOR, 4, scratch, scratch);
+    } else {
+        x64_mov_rm(e->x, 8, scratch, guest_at(guest));
+    }
+    return scratch;
+}
+
+/** The guest register in @p to, which may then be changed. */
+static inline void fetch(struct emit *e, unsigned guest, enum x64_reg to) {
+    enum x64_reg from = use(e, guest, to);
+    if (from != to) {
+        x64_mov_rr(e->x, 8, to, from);
+    }
+}
+
+/** Where the result may be built. */
+static inline enum x64_reg result(const struct emit *e, enum x64_reg scratch) {
+    unsigned rd = e->ir->rd;
+    return has_home(e, rd) ? (enum x64_reg)e->map->host[rd] : scratch;
+}
+
+/** The same, but not where an operand that is still needed lives. */
+static inline enum x64_reg result_beside(const struct emit *e, unsigned operand,
+                                         enum x64_reg scratch) {
+    return e->ir->rd == operand ? scratch : result(e, scratch);
+}
+
+static inline void put(struct emit *e, enum x64_reg from) {
+    unsigned rd = e->ir->rd;
+    if (!has_home(e, rd)) {
+        x64_mov_mr(e->x, 8, guest_at(rd), from);
+    } else if (e->map->host[rd] != from) {
+        x64_mov_rr(e->x, 8, (enum x64_reg)e->map->host[rd], from);
+    }
+}
+
+/** A detour for the present operation. */
+static inline struct detour *detour(struct emit *e) {
+    struct detour *added = &e->detours[e->detour_count++];
+    *added = (struct detour){.site = e->ir->site};
+    return added;
+}
+
+/* -- emit.c ------------------------------------------------------------------------------------ */
+
+/** Leaves the host address of a memory access in RAX, or takes the detour. Spends RCX and RDX.
+ * @param tag  Offset of the page in struct tlb_entry that must match. */
+void emit_address(struct emit *e, size_t tag, struct detour *miss);
+
+/* -- emit_fp.c --------------------------------------------------------------------------------- */
+
+/** Emits one of the operations from IR_fload to IR_fmove_from. */
+void emit_float(struct emit *e);
+
+#endif

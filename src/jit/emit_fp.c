@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Floating-point operations on the host's unit, with RISC-V's results and flags.
+ *
+ * What makes a host operation the guest's:
+ *
+ * 1. It rounds to nearest, ties to even: code is made for that mode alone, and where it comes from
+ *    frm, frm is looked at. MXCSR has its default whenever code runs.
+ * 2. Exceptions gather in MXCSR and are added to fflags when somebody else may look: at each call
+ *    of the interpreter and at each way back to C. Both machines detect tininess after rounding.
+ * 3. A result that is a NaN is made again by the interpreter, which knows the canonical one; the
+ *    host has raised invalid in no other case than RISC-V does, so the flags it left are right.
+ * 4. A single is boxed; an operand that may not be is looked at.
+ *
+ * Along a block it is known that FS is on, once that was looked at, that it is dirty, and which
+ * registers hold boxed singles, once something was written. That a look found frm or a box as
+ * wanted is not known behind it: the detour of those that were not comes back there, too. */
+#include "jit/emit.h"
+
+enum { FS_BYTE = 1, FS_BITS = 0x60 }; /* mstatus.FS, bits 14:13 */
+
+static struct x64_mem fs_at(void) {
+    return x64_at(RBP, (int32_t)offsetof(struct hart, mstatus) + FS_BYTE);
+}
+
+static struct x64_mem box_at(unsigned number) {
+    struct x64_mem at = float_at(number);
+    at.disp += 4;
+    return at;
+}
+
+static void want_on(struct emit *e, struct detour *off) {
+    if (!e->float_on) {
+        x64_test_mi(e->x, 1, fs_at(), FS_BITS);
+        x64_jcc(e->x, X64_E, &off->there);
+        e->float_on = true;
+    }
+}
+
+static void want_nearest(struct emit *e, struct detour *other) {
+    if (e->ir->dynamic) {
+        x64_alu_mi(e->x, X64_CMP, 1, x64_at(RBP, offsetof(struct hart, frm)), 0);
+        x64_jcc(e->x, X64_NE, &other->there);
+    }
+}
+
+static void want_boxed(struct emit *e, unsigned number, struct detour *unboxed) {
+    if (e->ir->size == 4 && (e->boxed >> number & 1) == 0) {
+        x64_alu_mi(e->x, X64_CMP, 4, box_at(number), -1);
+        x64_jcc(e->x, X64_NE, &unboxed->there);
+    }
+}
+
+static void mark_dirty(struct emit *e) {
+    if (!e->float_dirty) {
+        x64_alu_mi(e->x, X64_OR, 1, fs_at(), FS_BITS);
+        e->float_dirty = true;
+    }
+}
+
+/** After the low @p size bytes of f[rd] have been written. */
+static void close_float(struct emit *e, unsigned size) {
+    unsigned rd = e->ir->rd;
+    if (size == 4 && (e->boxed >> rd & 1) == 0) {
+        x64_mov_mi(e->x, 4, box_at(rd), -1);
+    }
+    e->boxed = (e->boxed & ~((uint32_t)1 << rd)) | (uint32_t)(size == 4) << rd;
+    mark_dirty(e);
+}
+
+static void put_float(struct emit *e, unsigned size, enum x64_xmm from) {
+    x64_movs_mx(e->x, size, float_at(e->ir->rd), from);
+    close_float(e, size);
+}
+
+static void not_a_number(struct emit *e, unsigned size, enum x64_xmm result, struct detour *nan) {
+    x64_ucomis(e->x, size, result, result);
+    x64_jcc(e->x, X64_P, &nan->there);
+}
+
+static void emit_arithmetic(struct emit *e, enum x64_fp op) {
+    const struct ir *ir = e->ir;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    want_nearest(e, rare);
+    want_boxed(e, ir->ra, rare);
+    if (op == X64_SQRTS) {
+        x64_fp_xm(e->x, op, ir->size, XMM0, float_at(ir->ra));
+    } else {
+        want_boxed(e, ir->rb, rare);
+        x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
+        x64_fp_xm(e->x, op, ir->size, XMM0, float_at(ir->rb));
+    }
+    not_a_number(e, ir->size, XMM0, rare);
+    put_float(e, ir->size, XMM0);
+    x64_bind(e->x, &rare->back);
+}
+
+typedef void fused_fn(struct x64 *x, unsigned size, enum x64_xmm to, enum x64_xmm a,
+                      enum x64_xmm b);
+
+static void emit_fused(struct emit *e, fused_fn *op) {
+    const struct ir *ir = e->ir;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    want_nearest(e, rare);
+    want_boxed(e, ir->ra, rare);
+    want_boxed(e, ir->rb, rare);
+    want_boxed(e, ir->rc, rare);
+    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->rc));
+    x64_movs_xm(e->x, ir->size, XMM1, float_at(ir->ra));
+    x64_movs_xm(e->x, ir->size, XMM2, float_at(ir->rb));
+    op(e->x, ir->size, XMM0, XMM1, XMM2);
+    not_a_number(e, ir->size, XMM0, rare);
+    put_float(e, ir->size, XMM0);
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_sign(struct emit *e) {
+    const struct ir *ir = e->ir;
+    unsigned top = ir->size * 8U - 1;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    want_boxed(e, ir->ra, rare);
+    want_boxed(e, ir->rb, rare);
+    x64_mov_rm(e->x, ir->size, RAX, float_at(ir->ra));
+    if (ir->op == IR_fsgnjx) {
+        x64_mov_rm(e->x, ir->size, RDX, float_at(ir->rb));
+        x64_shift_ri(e->x, X64_SHR, ir->size, RDX, top);
+        x64_shift_ri(e->x, X64_SHL, ir->size, RDX, top);
+        x64_alu_rr(e->x, X64_XOR, ir->size, RAX, RDX);
+    } else if (ir->op == IR_fsgnjn || ir->ra != ir->rb) {
+        x64_mov_rm(e->x, ir->size, RDX, float_at(ir->rb));
+        if (ir->op == IR_fsgnjn) {
+            x64_unary(e->x, X64_NOT, ir->size, RDX);
+        }
+        x64_shift_ri(e->x, X64_SHR, ir->size, RDX, top);
+        x64_shift_ri(e->x, X64_SHL, ir->size, RDX, top);
+        x64_bit_ri(e->x, X64_BTR, ir->size, RAX, top);
+        x64_alu_rr(e->x, X64_OR, ir->size, RAX, RDX);
+    }
+    x64_mov_mr(e->x, ir->size, float_at(ir->rd), RAX);
+    close_float(e, ir->size);
+    x64_bind(e->x, &rare->back);
+}
+
+static void put_truth(struct emit *e, enum x64_cond cond) {
+    x64_set(e->x, cond, RAX);
+    x64_mov_rr(e->x, 1, RAX, RAX);
+}
+
+static void emit_float_compare(struct emit *e) {
+    const struct ir *ir = e->ir;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    want_boxed(e, ir->ra, rare);
+    want_boxed(e, ir->rb, rare);
+    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
+    x64_movs_xm(e->x, ir->size, XMM1, float_at(ir->rb));
+    if (ir->op == IR_feq) {
+        x64_ucomis(e->x, ir->size, XMM0, XMM1);
+        x64_mov_ri(e->x, RDX, 0);
+        put_truth(e, X64_E);
+        x64_cmov(e->x, X64_P, 4, RAX, RDX); /* unordered */
+    } else {
+        x64_comis(e->x, ir->size, XMM1, XMM0);
+        put_truth(e, ir->op == IR_flt ? X64_A : X64_AE);
+    }
+    if (ir->rd < 32) {
+        put(e, RAX);
+    }
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_resize(struct emit *e) {
+    const struct ir *ir = e->ir;
+    unsigned from = ir->op == IR_fwiden ? 4 : 8;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    if (from == 4 && (e->boxed >> ir->ra & 1) == 0) {
+        x64_alu_mi(e->x, X64_CMP, 4, box_at(ir->ra), -1);
+        x64_jcc(e->x, X64_NE, &rare->there);
+    } else if (from == 8) {
+        want_nearest(e, rare);
+    }
+    x64_movs_xm(e->x, from, XMM1, float_at(ir->ra));
+    x64_logic_xx(e->x, X64_XORPS, XMM0, XMM0);
+    x64_cvts2s(e->x, from, XMM0, XMM1);
+    not_a_number(e, ir->size, XMM0, rare);
+    put_float(e, ir->size, XMM0);
+    x64_bind(e->x, &rare->back);
+}
+
+/* The host answers what does not fit with the lowest integer; that is looked at again. */
+static void emit_to_integer(struct emit *e) {
+    const struct ir *ir = e->ir;
+    unsigned bytes = (unsigned)ir->imm;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    want_boxed(e, ir->ra, rare);
+    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
+    x64_cvtts2si(e->x, bytes, ir->size, RAX, XMM0);
+    x64_mov_ri(e->x, RDX, (uint64_t)1 << (bytes * 8 - 1));
+    x64_alu_rr(e->x, X64_CMP, bytes, RAX, RDX);
+    x64_jcc(e->x, X64_E, &rare->there);
+    if (bytes == 4) {
+        x64_movsx_rr(e->x, 4, RAX, RAX);
+    }
+    if (ir->rd < 32) {
+        put(e, RAX);
+    }
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_from_integer(struct emit *e) {
+    const struct ir *ir = e->ir;
+    bool exact = ir->size == 8 && ir->imm == 4;
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    if (!exact) {
+        want_nearest(e, rare);
+    }
+    x64_logic_xx(e->x, X64_XORPS, XMM0, XMM0);
+    x64_cvtsi2s(e->x, (unsigned)ir->imm, ir->size, XMM0, use(e, ir->ra, RAX));
+    put_float(e, ir->size, XMM0);
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_move_to(struct emit *e) {
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    x64_mov_mr(e->x, e->ir->size, float_at(e->ir->rd), use(e, e->ir->ra, RAX));
+    close_float(e, e->ir->size);
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_move_from(struct emit *e) {
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    if (e->ir->size == 4) {
+        x64_movsx_rm(e->x, 4, RAX, float_at(e->ir->ra));
+    } else {
+        x64_mov_rm(e->x, 8, RAX, float_at(e->ir->ra));
+    }
+    if (e->ir->rd < 32) {
+        put(e, RAX);
+    }
+    x64_bind(e->x, &rare->back);
+}
+
+static void emit_float_load(struct emit *e) {
+    const struct ir *ir = e->ir;
+    struct detour *miss = detour(e);
+    want_on(e, miss);
+    emit_address(e, offsetof(struct tlb_entry, read_page), miss);
+    x64_mov_rm(e->x, ir->size, RAX, x64_at(RAX, 0));
+    x64_mov_mr(e->x, ir->size, float_at(ir->rd), RAX);
+    close_float(e, ir->size);
+    x64_bind(e->x, &miss->back);
+}
+
+static void emit_float_store(struct emit *e) {
+    struct detour *miss = detour(e);
+    want_on(e, miss);
+    emit_address(e, offsetof(struct tlb_entry, write_page), miss);
+    x64_mov_rm(e->x, e->ir->size, RDX, float_at(e->ir->rb));
+    x64_mov_mr(e->x, e->ir->size, x64_at(RAX, 0), RDX);
+    x64_bind(e->x, &miss->back);
+}
+
+/* clang-format off */
+void emit_float(struct emit *e) {
+    switch ((enum ir_op)e->ir->op) {
+    case IR_fload: emit_float_load(e); break;
+    case IR_fstore: emit_float_store(e); break;
+    case IR_fadd: emit_arithmetic(e, X64_ADDS); break;
+    case IR_fsub: emit_arithmetic(e, X64_SUBS); break;
+    case IR_fmul: emit_arithmetic(e, X64_MULS); break;
+    case IR_fdiv: emit_arithmetic(e, X64_DIVS); break;
+    case IR_fsqrt: emit_arithmetic(e, X64_SQRTS); break;
+    case IR_fmadd: emit_fused(e, x64_fmadd231); break;
+    case IR_fmsub: emit_fused(e, x64_fmsub231); break;
+    case IR_fnmsub: emit_fused(e, x64_fnmadd231); break;
+    case IR_fnmadd: emit_fused(e, x64_fnmsub231); break;
+    case IR_fsgnj:
+    case IR_fsgnjn:
+    case IR_fsgnjx: emit_sign(e); break;
+    case IR_feq:
+    case IR_flt:
+    case IR_fle: emit_float_compare(e); break;
+    case IR_fwiden:
+    case IR_fnarrow: emit_resize(e); break;
+    case IR_fround_x: emit_to_integer(e); break;
+    case IR_fcvt_x: emit_from_integer(e); break;
+    case IR_fmove_to: emit_move_to(e); break;
+    case IR_fmove_from: emit_move_from(e); break;
+    default: break;
+    }
+}
+/* clang-format on */

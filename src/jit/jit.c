@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine that translates: interprets what is cold, translates what got hot, runs it. */
+#define _GNU_SOURCE 1 /* memfd_create */
+#include "jit/jit.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hart/mmu.h"
+#include "jit/region.h"
+
+enum {
+    HEAT = 40,                    /* entries after which a block is translated */
+    REGION_BYTES_MAX = 256 << 10, /* more than any region's code takes */
+    SITES_MAX = 1 << 20,
+    MAPS_MAX = 1 << 16,
+    FRAME_BYTES = 16 * 8 + 8 /* saved host registers; keeps calls aligned on 16 */
+};
+
+/** Generated code: enters it with the hart and the steps it may take; gives the steps left. */
+typedef uint64_t enter_fn(struct hart *hart, uint64_t budget_steps, const uint8_t *code);
+
+struct jit {
+    struct harts *harts;
+    struct jit_options options;
+    uint8_t *write;      /* the code memory as it is written */
+    const uint8_t *code; /* the same memory as it is run */
+    size_t size_bytes;
+    struct x64 x;
+    size_t stub_bytes;
+    size_t released_bytes; /* of the view that is written */
+    enter_fn *enter;
+    struct stubs stubs;
+    struct site *sites;
+    uint32_t site_count;
+    struct register_map *maps;
+    uint32_t map_count;
+    uint64_t drops; /* of the decoded code, that this code was made from */
+    struct jit_region region;
+    struct jit_stats stats;
+};
+
+/* -- Calls of generated code ------------------------------------------------------------------- */
+
+uint32_t jit_site(struct jit *jit, const struct site *site) {
+    jit->sites[jit->site_count] = *site;
+    return jit->site_count++;
+}
+
+enum { MXCSR_DEFAULT = 0x1f80, MXCSR_FLAGS = 0x3d };
+
+/** Adds what code has raised on the host to fflags. */
+static void take_flags(struct hart *hart) {
+    uint32_t raised = hart->region.mxcsr & MXCSR_FLAGS;
+    if (raised == 0) {
+        return;
+    }
+    unsigned flags = (raised & 1) << 4 | (raised & 4) << 1 | (raised & 8) >> 1 |
+                     (raised & 16) >> 3 | (raised & 32) >> 5;
+    if ((flags | hart->fflags) != hart->fflags) {
+        hart->fflags |= (uint8_t)flags;
+        hart->mstatus |= MSTATUS_FS;
+    }
+    hart->region.mxcsr = MXCSR_DEFAULT;
+}
+
+/**
+ * Runs a site's instruction in the interpreter.
+ * @param saved  Host registers by number; changed to what code goes on with.
+ * @return Whether it does go on; else pc and all registers stand in the hart.
+ */
+static bool interpret(struct hart *hart, uint64_t *saved, uint32_t site_idx) {
+    struct jit *jit = hart->harts->translator;
+    const struct site *site = &jit->sites[site_idx];
+    const struct register_map *map = &jit->maps[site->map];
+    for (unsigned i = 0; i < map->count; i++) {
+        hart->x[map->guest[i]] = saved[map->host[map->guest[i]]];
+    }
+    take_flags(hart);
+    jit->stats.calls++;
+    hart->pc = hart->region.page + site->offset;
+    uint64_t at = hart->region.end - saved[R15] - site->left;
+    enum flow flow = (enum flow)interp_one(hart, &site->insn, at);
+    if (flow == FLOW_NEXT && !hart->check && !hart->leave) {
+        for (unsigned i = 0; i < map->count; i++) {
+            saved[map->host[map->guest[i]]] = hart->x[map->guest[i]];
+        }
+        return true;
+    }
+    if (flow == FLOW_NEXT) {
+        hart->pc += (site->insn.length & 1U) != 0 ? 4 : 2;
+    }
+    saved[R15] += site->left - 1U;
+    return false;
+}
+
+/* -- Stubs ------------------------------------------------------------------------------------- */
+
+static const uint8_t kept[] = {RBX, RBP, R12, R13, R14, R15};
+
+static void stub_enter(struct x64 *x) {
+    for (unsigned i = 0; i < COUNT(kept); i++) {
+        x64_push(x, (enum x64_reg)kept[i]);
+    }
+    x64_alu_ri(x, X64_SUB, 8, RSP, FRAME_BYTES);
+    x64_mov_rr(x, 8, RBP, RDI);
+    x64_mov_rr(x, 8, R15, RSI);
+    x64_mov_rm(x, 8, R14, x64_at(RBP, offsetof(struct hart, data_tlb)));
+    x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    x64_jmp_r(x, RDX);
+}
+
+static void stub_leave(struct x64 *x) {
+    x64_stmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    x64_mov_rr(x, 8, RAX, R15);
+    x64_alu_ri(x, X64_ADD, 8, RSP, FRAME_BYTES);
+    for (unsigned i = COUNT(kept); i-- > 0;) {
+        x64_pop(x, (enum x64_reg)kept[i]);
+    }
+    x64_ret(x);
+}
+
+static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
+    x64_mov_rm(x, 8, RAX, x64_at(RBP, offsetof(struct hart, region.page)));
+    x64_alu_rr(x, X64_ADD, 8, RAX, RCX);
+    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, pc)), RAX);
+    x64_jmp(x, &stubs->leave);
+}
+
+/** Looks address RAX up in the fetch TLB, then among its page's blocks. */
+static void stub_far(struct x64 *x, struct stubs *stubs, const struct code_cache *code) {
+    struct x64_label miss = {0};
+    int32_t fetch = offsetof(struct hart, fetch);
+    x64_mov_rr(x, 8, RCX, RAX);
+    x64_shift_ri(x, X64_SHR, 8, RCX, PAGE_SHIFT);
+    x64_alu_rm(x, X64_OR, 8, RCX, x64_at(RBP, offsetof(struct hart, fetch_context)));
+    x64_mov_rr(x, 8, RDX, RCX);
+    x64_shift_ri(x, X64_SHR, 8, RDX, 52);
+    x64_alu_rr(x, X64_XOR, 4, RDX, RCX);
+    x64_alu_ri(x, X64_AND, 4, RDX, FETCH_ENTRIES - 1);
+    x64_shift_ri(x, X64_SHL, 4, RDX, 5);
+    x64_alu_rm(x, X64_CMP, 8, RCX,
+               x64_at_index(RBP, RDX, 1, fetch + (int32_t)offsetof(struct fetch_entry, key)));
+    x64_jcc(x, X64_NE, &miss);
+    x64_mov_rm(x, 8, RDX,
+               x64_at_index(RBP, RDX, 1, fetch + (int32_t)offsetof(struct fetch_entry, page)));
+    x64_mov_rr(x, 4, RCX, RAX);
+    x64_alu_ri(x, X64_AND, 4, RCX, PAGE_BYTES - 1);
+    x64_alu_ri(x, X64_AND, 8, RAX, -PAGE_BYTES);
+    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, region.page)), RAX);
+    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RCX, 2, offsetof(struct code_page, at)));
+    x64_shift_ri(x, X64_SHL, 8, RAX, 4); /* code_block() */
+    x64_mov_ri(x, RDX, (uint64_t)(uintptr_t)code->arena);
+    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RAX, 1, offsetof(struct block, entry)));
+    x64_alu_rm(x, X64_ADD, 8, RAX, x64_at(RBP, offsetof(struct hart, region.code)));
+    x64_jmp_r(x, RAX);
+    x64_bind(x, &miss);
+    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, pc)), RAX);
+    x64_jmp(x, &stubs->leave);
+}
+_Static_assert(sizeof(struct fetch_entry) == 1 << 5, "the stub shifts by 5");
+
+static void stub_interpret(struct x64 *x, struct stubs *stubs) {
+    static const uint8_t saved[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
+    for (unsigned i = 0; i < COUNT(saved); i++) {
+        x64_mov_mr(x, 8, x64_at(RSP, 8 + saved[i] * 8), (enum x64_reg)saved[i]);
+    }
+    x64_stmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    x64_mov_rr(x, 8, RDI, RBP);
+    x64_lea(x, 8, RSI, x64_at(RSP, 8));
+    x64_mov_rr(x, 4, RDX, RCX);
+    x64_alu_ri(x, X64_SUB, 8, RSP, 8);
+    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)interpret);
+    x64_call_r(x, RAX);
+    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
+    x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    x64_test_rr(x, 1, RAX, RAX);
+    for (unsigned i = 0; i < COUNT(saved); i++) {
+        x64_mov_rm(x, 8, (enum x64_reg)saved[i], x64_at(RSP, 8 + saved[i] * 8));
+    }
+    struct x64_label ends = {0};
+    x64_jcc(x, X64_E, &ends);
+    x64_ret(x);
+    x64_bind(x, &ends);
+    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
+    x64_jmp(x, &stubs->leave);
+}
+
+/* An entry of 0 stands for no code: what lies there goes back to C. */
+static void stubs_make(struct jit *jit) {
+    struct x64 *x = &jit->x;
+    *x = x64_into(jit->write, jit->size_bytes);
+    x64_bind(x, &jit->stubs.leave_at);
+    stub_leave_at(x, &jit->stubs);
+    x64_bind(x, &jit->stubs.leave);
+    stub_leave(x);
+    x64_bind(x, &jit->stubs.far);
+    stub_far(x, &jit->stubs, jit->harts->code);
+    x64_bind(x, &jit->stubs.interpret);
+    stub_interpret(x, &jit->stubs);
+    jit->enter = (enter_fn *)(uintptr_t)(jit->code + (x->at - x->start));
+    stub_enter(x);
+    jit->stub_bytes = (size_t)(x->at - x->start);
+}
+
+/* -- Memory ------------------------------------------------------------------------------------ */
+
+/* The same memory twice: no page is ever both writable and executable. */
+static bool code_map(struct jit *jit) {
+    int file = memfd_create("sandglass-code", MFD_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    void *write = MAP_FAILED;
+    void *code = MAP_FAILED;
+    if (ftruncate(file, (off_t)jit->size_bytes) == 0) {
+        write = mmap(NULL, jit->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        code = mmap(NULL, jit->size_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0);
+    }
+    close(file);
+    jit->write = write == MAP_FAILED ? NULL : write;
+    jit->code = code == MAP_FAILED ? NULL : code;
+    return jit->write != NULL && jit->code != NULL;
+}
+
+struct jit *jit_new(struct harts *harts, const struct jit_options *options) {
+    struct x64_features features = x64_features_read();
+    struct jit *jit = features.x64 ? calloc(1, sizeof *jit) : NULL;
+    if (jit == NULL) {
+        return NULL;
+    }
+    jit->harts = harts;
+    jit->options = *options;
+    jit->size_bytes = options->cache_bytes;
+    jit->sites = calloc(SITES_MAX, sizeof *jit->sites);
+    jit->maps = calloc(MAPS_MAX, sizeof *jit->maps);
+    if (!code_map(jit) || jit->sites == NULL || jit->maps == NULL) {
+        jit_free(jit);
+        return NULL;
+    }
+    jit->region.host_fuses = features.fma;
+    stubs_make(jit);
+    harts->translator = jit;
+    harts->code->heat = HEAT;
+    for (unsigned i = 0; i < harts->count; i++) {
+        harts->hart[i]->region.code = jit->code;
+    }
+    return jit;
+}
+
+void jit_free(struct jit *jit) {
+    if (jit == NULL) {
+        return;
+    }
+    if (jit->write != NULL) {
+        munmap(jit->write, jit->size_bytes);
+    }
+    if (jit->code != NULL) {
+        munmap((void *)(uintptr_t)jit->code, jit->size_bytes);
+    }
+    free(jit->sites);
+    free(jit->maps);
+    free(jit);
+}
+
+static void code_reset(struct jit *jit) {
+    jit->x.at = jit->x.start + jit->stub_bytes;
+    jit->x.full = false;
+    jit->released_bytes = 0;
+    jit->site_count = 0;
+    jit->map_count = 0;
+    jit->drops = jit->harts->code->drops;
+    jit->stats.resets++;
+}
+
+/* What has been written is seen through the other view from now on; this view of it need not stay
+ * in the host's memory as well. */
+static void written_release(struct jit *jit) {
+    enum { RELEASE_BYTES = 1 << 20 };
+    size_t written = (size_t)(jit->x.at - jit->x.start) & ~(size_t)(PAGE_BYTES - 1);
+    if (written >= jit->released_bytes + RELEASE_BYTES) {
+        madvise(jit->write + jit->released_bytes, written - jit->released_bytes, MADV_DONTNEED);
+        jit->released_bytes = written;
+    }
+}
+
+static bool has_room(const struct jit *jit) {
+    return jit->x.end - jit->x.at > REGION_BYTES_MAX &&
+           jit->site_count + REGION_INSNS_MAX < SITES_MAX && jit->map_count < MAPS_MAX;
+}
+
+/* -- Running ----------------------------------------------------------------------------------- */
+
+/** The page that pc lies in, when the fetch TLB knows it. */
+static struct code_page *page_at(struct hart *hart) {
+    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
+    return entry->key == key ? entry->page : NULL;
+}
+
+/** The block at pc, or one without entry. */
+static struct block *block_at(struct hart *hart) {
+    const struct code_page *page = page_at(hart);
+    uint32_t at = page == NULL ? 0 : page->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
+    return code_block(hart->harts->code, at);
+}
+
+/** Translates what got hot at pc; when that fails, the interpreter keeps it for good. */
+static void translate(struct jit *jit, struct hart *hart) {
+    struct harts *harts = jit->harts;
+    unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
+    if (jit->drops != harts->code->drops) {
+        code_reset(jit);
+    }
+    if (!has_room(jit)) {
+        harts_drop_caches(harts);
+        code_reset(jit);
+        return;
+    }
+    struct code_page *page = page_at(hart);
+    struct jit_region *region = &jit->region;
+    uint8_t *start = jit->x.at;
+    if (region_find(region, harts->code, page, offset)) {
+        region_lift(jit, region, jit->map_count);
+        region_allocate(region);
+        jit->maps[jit->map_count++] = region->map;
+        if (region_emit(region, &jit->x, &jit->stubs, jit->write)) {
+            jit->stats.regions++;
+            jit->stats.code_bytes += (uint64_t)(jit->x.at - start);
+            written_release(jit);
+            return;
+        }
+        jit->x.at = start;
+        jit->x.full = false;
+    }
+    block_at(hart)->heat = INT64_MAX;
+}
+
+static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end,
+                         uint32_t entry) {
+    jit->stats.entries++;
+    hart->region.page = hart->pc & ~(uint64_t)(PAGE_BYTES - 1);
+    hart->region.end = end;
+    hart->region.mxcsr = MXCSR_DEFAULT;
+    uint64_t left_steps = jit->enter(hart, end - at, jit->code + entry);
+    take_flags(hart);
+    return end - left_steps;
+}
+
+/** From position @p at to @p end, or until something is to be looked at. */
+static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end) {
+    while (at < end && !hart->check && !hart->leave) {
+        uint32_t entry = block_at(hart)->entry;
+        uint64_t before = at;
+        if (entry != 0) {
+            at = code_run(jit, hart, at, end, entry);
+        }
+        if (hart->check || hart->leave || (entry != 0 && at != before)) {
+            continue;
+        }
+        hart->heat_floor = entry != 0 ? INT64_MIN : 0;
+        at = interp_blocks(hart, at, end);
+        if (entry != 0) {
+            jit->stats.tail_steps += at - before;
+        } else if (at < end && !hart->check && !hart->leave && block_at(hart)->entry == 0) {
+            jit->options.translating(jit->options.owner, true);
+            translate(jit, hart);
+            jit->options.translating(jit->options.owner, false);
+        }
+    }
+    return at;
+}
+
+uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
+    uint64_t start = hart->clock->steps;
+    uint64_t end = start + min_u64(budget_steps, INT64_MAX);
+    uint64_t at = start;
+    hart->leave = false;
+    do {
+        hart->check = false;
+        hart_take_interrupt(hart);
+        hart->check = false;
+        at = run_until(jit, hart, at, end);
+        hart->clock->steps = at;
+    } while (at < end && !hart->leave);
+    return at - start;
+}
+
+struct jit_stats jit_stats(const struct jit *jit) {
+    return jit->stats;
+}

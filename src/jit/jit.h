@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The translator: the interpreter's contract, at the host's speed. */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "hart/hart.h"
+
+struct jit;
+
+enum {
+    JIT_CACHE_MIN_BYTES = 1 << 20,
+    JIT_CACHE_DEFAULT_BYTES = 16 << 20,
+    JIT_CACHE_MAX_BYTES = 1 << 30
+};
+
+struct jit_options {
+    size_t cache_bytes; /* room for code, [JIT_CACHE_MIN_BYTES, JIT_CACHE_MAX_BYTES] */
+    void (*translating)(void *owner, bool begins); /* told when translation begins and ends */
+    void *owner;
+};
+
+/** What a translator has done so far. */
+struct jit_stats {
+    uint64_t regions;    /* translated */
+    uint64_t code_bytes; /* made for them */
+    uint64_t resets;     /* times that all code was dropped */
+    uint64_t entries;    /* times that code was entered from C; all other ways in are chained */
+    uint64_t calls;      /* instructions that code left to the interpreter */
+    uint64_t tail_steps; /* run by the interpreter because a grant ended inside a block */
+};
+
+/**
+ * Makes a translator for the harts of one machine, which outlive it.
+ * @return NULL when the host is no x86-64 or has no memory for it.
+ */
+struct jit *jit_new(struct harts *harts, const struct jit_options *options);
+void jit_free(struct jit *jit);
+
+/** As interp_run: the same steps, state and results. */
+uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps);
+
+struct jit_stats jit_stats(const struct jit *jit);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Instructions to operations. */
+#include "jit/region.h"
+
+enum shape {
+    SHAPE_CALL,
+    SHAPE_RR,
+    SHAPE_RI,
+    SHAPE_R,
+    SHAPE_LD,
+    SHAPE_LDU,
+    SHAPE_ST,
+    SHAPE_FLD,
+    SHAPE_FST,
+    SHAPE_BR,
+    SHAPE_F,
+    SHAPE_FX,
+    SHAPE_FXW,
+    SHAPE_FXL,
+    SHAPE_XF,
+    SHAPE_XFW,
+    SHAPE_XFL
+};
+
+/** Values of the field rm. @spec Unprivileged ISA 20240411, table 31 */
+enum { ROUND_NEAREST = 0, ROUND_TOWARDS_ZERO = 1, ROUND_DYNAMIC = 7 };
+
+static const struct row {
+    uint8_t shape, op, size;
+} rows[OP_COUNT] = {
+#define LIFT(name, shape, op, size) [OP_##name] = {SHAPE_##shape, IR_##op, size},
+#include "jit/lift.def"
+#undef LIFT
+};
+
+/** One block under way. */
+struct lift {
+    struct jit *jit;
+    struct jit_region *region;
+    struct region_block *block;
+    const struct insn *insn;
+    uint32_t map;
+};
+
+static struct ir *append(struct lift *lift, struct ir ir) {
+    struct jit_region *region = lift->region;
+    region->ir[region->ir_count] = ir;
+    return &region->ir[region->ir_count++];
+}
+
+static unsigned insn_offset(const struct lift *lift) {
+    return lift->block->offset + (lift->insn->length & 0xfeU);
+}
+
+static unsigned next_offset(const struct lift *lift) {
+    return insn_offset(lift) + ((lift->insn->length & 1U) != 0 ? 4 : 2);
+}
+
+static uint32_t site(struct lift *lift) {
+    const struct block *block = lift->block->block;
+    return jit_site(lift->jit, &(struct site){
+                                   .insn = *lift->insn,
+                                   .offset = (uint16_t)insn_offset(lift),
+                                   .left = (uint16_t)(block->count - (lift->insn - block->insns)),
+                                   .map = lift->map,
+                               });
+}
+
+static int16_t block_at(const struct jit_region *region, int64_t offset) {
+    for (unsigned i = 0; i < region->block_count; i++) {
+        if ((int64_t)region->blocks[i].offset == offset) {
+            return (int16_t)i;
+        }
+    }
+    return -1;
+}
+
+static struct ir to_place(const struct lift *lift, struct ir ir, int64_t offset) {
+    ir.target = block_at(lift->region, offset);
+    ir.place = (int32_t)offset;
+    return ir;
+}
+
+static void lift_constant(struct lift *lift, uint8_t op, int64_t imm) {
+    if (lift->insn->rd != X_SINK) {
+        append(lift, (struct ir){.op = op, .size = 8, .rd = lift->insn->rd, .imm = imm});
+    }
+}
+
+static void lift_shladd(struct lift *lift, uint8_t size, unsigned shift) {
+    const struct insn *insn = lift->insn;
+    if (insn->rd != X_SINK) {
+        append(lift, (struct ir){.op = IR_shladd,
+                                 .size = size,
+                                 .rd = insn->rd,
+                                 .ra = insn->rs1,
+                                 .rb = insn->rs2,
+                                 .imm = shift});
+    }
+}
+
+/** Bit operations with an immediate are logic with a constant, or stay what they are. */
+static void lift_bit(struct lift *lift, uint8_t op) {
+    const struct insn *insn = lift->insn;
+    if (insn->rd != X_SINK) {
+        append(lift, (struct ir){.op = op,
+                                 .size = 8,
+                                 .rd = insn->rd,
+                                 .ra = insn->rs1,
+                                 .immediate = true,
+                                 .imm = insn->imm});
+    }
+}
+
+static void lift_jal(struct lift *lift) {
+    lift_constant(lift, IR_place, next_offset(lift));
+    append(lift, to_place(lift, (struct ir){.op = IR_jump},
+                          (int64_t)insn_offset(lift) + lift->insn->imm));
+}
+
+static void lift_jalr(struct lift *lift) {
+    append(lift, (struct ir){.op = IR_jumpreg,
+                             .size = 8,
+                             .rd = lift->insn->rd,
+                             .ra = lift->insn->rs1,
+                             .imm = lift->insn->imm,
+                             .place = (int32_t)next_offset(lift)});
+}
+
+/** @return false: it is in no special form. */
+static bool lift_special(struct lift *lift) {
+    switch (lift->insn->op) {
+    case OP_lui:
+        lift_constant(lift, IR_const, lift->insn->imm);
+        return true;
+    case OP_auipc:
+        lift_constant(lift, IR_place, (int64_t)insn_offset(lift) + lift->insn->imm);
+        return true;
+    case OP_jal:
+        lift_jal(lift);
+        return true;
+    case OP_jalr:
+        lift_jalr(lift);
+        return true;
+    case OP_sh1add:
+    case OP_sh2add:
+    case OP_sh3add:
+        lift_shladd(lift, 8,
+                    1U + (lift->insn->op == OP_sh2add) + 2U * (lift->insn->op == OP_sh3add));
+        return true;
+    case OP_add_uw:
+        lift_shladd(lift, 4, 0);
+        return true;
+    case OP_sh1add_uw:
+    case OP_sh2add_uw:
+    case OP_sh3add_uw:
+        lift_shladd(lift, 4,
+                    1U + (lift->insn->op == OP_sh2add_uw) + 2U * (lift->insn->op == OP_sh3add_uw));
+        return true;
+    case OP_slli_uw:
+        lift_bit(lift, IR_shluw);
+        return true;
+    case OP_bseti:
+        lift_bit(lift, IR_bset);
+        return true;
+    case OP_bclri:
+        lift_bit(lift, IR_bclr);
+        return true;
+    case OP_binvi:
+        lift_bit(lift, IR_binv);
+        return true;
+    case OP_fence:
+        return true; /* one hart at a time, memory in order */
+    default:
+        return false;
+    }
+}
+
+static struct ir lift_row(struct lift *lift, const struct row *row) {
+    const struct insn *insn = lift->insn;
+    struct ir ir = {.op = row->op,
+                    .dynamic = insn->rm == ROUND_DYNAMIC,
+                    .size = row->size,
+                    .rd = insn->rd,
+                    .ra = insn->rs1,
+                    .rb = insn->rs2,
+                    .imm = insn->imm,
+                    .target = -1};
+    switch (row->shape) {
+    case SHAPE_RI:
+    case SHAPE_R:
+        ir.rb = 0;
+        ir.immediate = row->shape == SHAPE_RI;
+        break;
+    case SHAPE_LD:
+    case SHAPE_LDU:
+    case SHAPE_FLD:
+        ir.rb = 0;
+        ir.is_signed = row->shape == SHAPE_LD;
+        ir.rd = row->shape == SHAPE_FLD ? insn->rd & 31 : insn->rd;
+        ir.site = site(lift);
+        break;
+    case SHAPE_ST:
+    case SHAPE_FST:
+        ir.rd = 0;
+        ir.site = site(lift);
+        break;
+    case SHAPE_F:
+        ir.rd = insn->rd & 31;
+        ir.rc = insn->rs3;
+        ir.site = site(lift);
+        break;
+    case SHAPE_XF:
+    case SHAPE_XFW:
+    case SHAPE_XFL:
+        ir.rd = insn->rd & 31;
+        ir.rb = 0;
+        ir.imm = row->shape == SHAPE_XFW ? 4 : 8;
+        ir.site = site(lift);
+        break;
+    case SHAPE_FX:
+    case SHAPE_FXW:
+    case SHAPE_FXL:
+        ir.imm = row->shape == SHAPE_FXW ? 4 : 8;
+        ir.site = site(lift);
+        break;
+    case SHAPE_BR:
+        ir.rd = 0;
+        ir.size = 8;
+        ir.cond = row->size;
+        ir = to_place(lift, ir, (int64_t)insn_offset(lift) + insn->imm);
+        break;
+    }
+    return ir;
+}
+
+/* addi rd, rs, 0 and add rd, x0, rs are how registers are moved. */
+static void simplify(struct ir *ir) {
+    if (ir->op == IR_add && ir->size == 8 && !ir->immediate && (ir->ra == 0 || ir->rb == 0)) {
+        ir->op = IR_move;
+        ir->ra = ir->ra == 0 ? ir->rb : ir->ra;
+        ir->rb = 0;
+    }
+    if (ir->op == IR_add && ir->immediate && ir->ra == 0) {
+        ir->op = IR_const;
+    } else if (ir->op == IR_add && ir->immediate && ir->imm == 0) {
+        ir->op = ir->size == 8 ? IR_move : IR_sext;
+    }
+}
+
+/** Can code be made for the instruction and its rounding mode? */
+static bool host_can(const struct lift *lift, const struct row *row) {
+    const struct insn *insn = lift->insn;
+    if (row->op >= IR_fmadd && row->op <= IR_fnmadd && !lift->region->host_fuses) {
+        return false;
+    }
+    if ((op_traits(insn->op) & T_RM) == 0) {
+        return true;
+    }
+    if (row->shape == SHAPE_FXW || row->shape == SHAPE_FXL) {
+        return insn->rm == ROUND_TOWARDS_ZERO;
+    }
+    return insn->rm == ROUND_NEAREST || insn->rm == ROUND_DYNAMIC;
+}
+
+static void lift_insn(struct lift *lift) {
+    const struct row *row = &rows[lift->insn->op];
+    if (lift_special(lift)) {
+        return;
+    }
+    if (row->shape == SHAPE_CALL || !host_can(lift, row)) {
+        append(lift, (struct ir){.op = IR_call, .site = site(lift)});
+        return;
+    }
+    struct ir ir = lift_row(lift, row);
+    if (ir.op < IR_load && ir.rd == X_SINK) {
+        return;
+    }
+    simplify(&ir);
+    append(lift, ir);
+}
+
+void region_lift(struct jit *jit, struct jit_region *region, uint32_t map) {
+    region->ir_count = 0;
+    for (unsigned i = 0; i < region->block_count; i++) {
+        struct region_block *at = &region->blocks[i];
+        struct lift lift = {.jit = jit, .region = region, .block = at, .map = map};
+        at->ir_start = region->ir_count;
+        for (unsigned j = 0; j < at->block->count; j++) {
+            lift.insn = &at->block->insns[j];
+            lift_insn(&lift);
+        }
+        if (lift.insn->op != OP_jal && lift.insn->op != OP_jalr) {
+            append(&lift,
+                   to_place(&lift, (struct ir){.op = IR_jump}, at->offset + at->block->bytes));
+        }
+        at->ir_count = region->ir_count - at->ir_start;
+    }
+}
