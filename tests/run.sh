@@ -31,6 +31,7 @@ test | soak) suites="
     asan-cli      $sanitized tests/cli/run.sh
     asan-boot     $sanitized tests/boot/run.sh once $tier
     diff          tests/diff/run.sh $tier
+    random        tests/random/run.sh $tier
     guest         tests/guest/run.sh $tier
     isa           tests/isa/run.sh $tier
     cli           tests/cli/run.sh
@@ -41,6 +42,7 @@ test | soak) suites="
     fuzz          tests/fuzz/run.sh $tier" ;;
 fuzz) suites='
     diff          tests/diff/run.sh fuzz
+    random        tests/random/run.sh fuzz --minutes 10
     fuzz          tests/fuzz/run.sh fuzz' ;;
 conformance) exec tests/isa/conformance.sh ;;
 *)

@@ -6,7 +6,8 @@
  * differ and these two do; a case does not write those bits, and all that remains is compared. By
  * section of the Privileged ISA:
  *
- *  1. mstatus, sstatus: UXL is always 2 here, QEMU would follow a write (3.1.6.3). The fields of
+ *  1. mstatus, sstatus: UXL and SXL are always 2 here, QEMU would follow a write (3.1.6.3), to
+ *     either or, from 10.0.13 on, to both: they are written as 2 or not at all. The fields of
  *     extensions that are off (VS, SPELP, SDT, MBE and so on) stay 0 in both.
  *     FS is written as off or dirty, since QEMU does not see all changes of fflags (see place.c).
  *  2. mepc, sepc: bit 0 is always 0 here, as 3.1.14 has it; QEMU 10 keeps it and jumps there.
@@ -27,7 +28,7 @@
  *     makes it dirty is left open. */
 #include "diff.h"
 
-#define STATUS_BITS (UINT64_MAX & ~(UINT64_C(3) << 32))
+#define STATUS_BITS (UINT64_MAX & ~(UINT64_C(15) << 32))
 #define STATUS_FS (UINT64_C(3) << 13)
 #define STCE (UINT64_C(1) << 63)
 #define ENVCFG_BITS UINT64_C(0xf1)
@@ -171,7 +172,9 @@ void csr_access(struct plan *plan) {
     unsigned old = random_chance(random, 10) ? 0 : spare(plan);
     unsigned value = spare_but(plan, old);
     if (row.use == USE_MASKED || row.use == USE_WHOLE || row.use == USE_SWAPPED) {
-        emit_value(plan, value, value_choose(plan, &row, number));
+        uint64_t chosen = value_choose(plan, &row, number);
+        bool clears = operation == 3;
+        emit_value(plan, value, row.bits == STATUS_BITS && !clears ? chosen | STATUS_XL : chosen);
     }
     uint64_t fs = plan->head[CASE_MSTATUS] & STATUS_FS;
     if (number <= CSR_FCSR && fs != STATUS_FS) {

@@ -47,6 +47,9 @@ bool words_have(const struct words *words, const char *name);
 
 enum { POOL_SIZE = 7 };
 
+/** mstatus: UXL and SXL are 64 bits. */
+#define STATUS_XL (UINT64_C(10) << 32)
+
 /** A case while it is made. */
 struct plan {
     const struct words *words;

@@ -166,7 +166,7 @@ next_case:
         csrw    mcause, zero
         csrw    mtval, zero
 
-        li      t0, 3 << 13
+        li      t0, 10 << 32 | 3 << 13 # UXL and SXL stay 64 bits
         csrw    mstatus, t0
         .irp    n, ALL_F_REGISTERS
         fld     f\n, 8*(CASE_F+\n)(s1)

@@ -331,7 +331,7 @@ static void traps_choose(struct plan *plan) {
 
 static void status_choose(struct plan *plan) {
     struct random *random = &plan->random;
-    uint64_t status = (uint64_t)plan->mode << STATUS_MPP_SHIFT;
+    uint64_t status = STATUS_XL | (uint64_t)plan->mode << STATUS_MPP_SHIFT;
     uint64_t fs = random_chance(random, 85) ? 3 : random_below(random, 3);
     status |= fs << 13;
     if (fs != 3) { /* flags that change make it dirty; QEMU forgets that of results in x */

@@ -8,12 +8,13 @@
  *         addi  counter, x0, times
  *   head: items: straight code, branches forward, calls, jump tables, inner loops, ...
  *         addi  counter, counter, -1
- *         bne   counter, x0, head
+ *         bne   counter, x0, head     or another condition
  *         the next loop, a trap, or a jump
  *
- * Nothing else writes the counters and the link register, or no loop would end as planned; all
- * other registers are everybody's. A loop may also write itself: two of its instructions change
- * places now and then, so that what was translated is wrong, and what is written is legal. */
+ * Nothing else writes the counters and the link register, or no loop would end as planned, and
+ * seldom addresses; all other registers are everybody's. A loop may also write itself: two of its
+ * instructions change places now and then, so that what was translated is wrong, and what is
+ * written is legal. */
 #include <string.h>
 
 #include "generate.h"
@@ -24,6 +25,8 @@ enum {
     FUNCTIONS = LOOP_BYTES / FUNCTION_BYTES,
     ITEM_BYTES_MAX = 96, /* room that any item, or a loop's end, fits in */
     MARKS_MAX = 32,
+    BASES = 1 << 2 | 15 << 8, /* registers that the guest points at data */
+    C_NOP = 1,
     LINK = 1,
     T0 = 5, /* scratch within an item */
     T1 = 6,
@@ -35,9 +38,11 @@ struct writer {
     struct random *random;
     uint8_t *code; /* of the page */
     unsigned at, limit;
-    uint32_t kept;  /* bit n: straight code does not write xn */
+    uint32_t kept; /* bit n: straight code does not write xn */
     unsigned counter, inner;
-    unsigned floats; /* of 8 instructions, so many are floating point */
+    bool tame;                 /* see is_tame */
+    bool has_short;            /* instructions of two bytes; else targets between words trap */
+    unsigned floats;           /* of 8 instructions, so many are floating point */
     unsigned marks[MARKS_MAX]; /* instructions of four bytes that may change places */
     unsigned mark_count;
 };
@@ -54,7 +59,8 @@ static void emit(struct writer *w, uint32_t word) {
 
 static uint32_t insn_i(enum op op, unsigned rd, unsigned rs1, int32_t imm) {
     static const uint16_t codes[OP_COUNT] = {
-        [OP_addi] = 0x13, [OP_andi] = 0x7013, [OP_lw] = 0x2003, [OP_ld] = 0x3003, [OP_jalr] = 0x67,
+        [OP_addi] = 0x13, [OP_andi] = 0x7013, [OP_xori] = 0x4013, [OP_slli] = 0x1013,
+        [OP_lw] = 0x2003, [OP_ld] = 0x3003,   [OP_jalr] = 0x67,
     };
     return codes[op] | rd << 7 | rs1 << 15 | (uint32_t)imm << 20;
 }
@@ -77,9 +83,13 @@ static uint32_t insn_lui(unsigned rd, uint32_t pages) {
     return 0x37 | rd << 7 | pages << 12;
 }
 
-/** Branches if rs1 is not rs2; to be aimed. */
-static uint32_t insn_bne(unsigned rs1, unsigned rs2) {
-    return 0x1063 | rs1 << 15 | rs2 << 20;
+/** To be aimed. */
+static uint32_t insn_branch(enum op op, unsigned rs1, unsigned rs2) {
+    static const uint16_t codes[OP_COUNT] = {
+        [OP_beq] = 0x0063, [OP_bne] = 0x1063,  [OP_blt] = 0x4063,
+        [OP_bge] = 0x5063, [OP_bltu] = 0x6063, [OP_bgeu] = 0x7063,
+    };
+    return codes[op] | rs1 << 15 | rs2 << 20;
 }
 
 static uint32_t insn_jal(unsigned rd) {
@@ -108,11 +118,20 @@ static enum kind straight_kind(const struct writer *w) {
     return roll == 0 ? KIND_ATOMIC : roll < 5 ? KIND_MEMORY : KIND_INTEGER;
 }
 
+/* Of what may trap each time around, a loop has little, or it would hardly run. */
+static bool is_tame(const struct writer *w, uint32_t word) {
+    struct insn insn = words_decode(w->words, word);
+    unsigned traits = op_traits((enum op)insn.op);
+    bool is_near = (BASES >> insn.rs1 & 1) != 0 && insn.imm >= -64 && insn.imm <= 64;
+    return ((traits & (T_LOAD | T_STORE | T_AMO)) == 0 || is_near) &&
+           ((traits & T_RM) == 0 || insn.rm < 5 || insn.rm == 7);
+}
+
 static uint32_t straight(const struct writer *w) {
     uint32_t word;
     do {
         word = words_kind(w->words, straight_kind(w), w->random);
-    } while (!may_write(w, word));
+    } while (!may_write(w, word) || (w->tame && !is_tame(w, word)));
     return word;
 }
 
@@ -136,6 +155,32 @@ static void item_straight(struct writer *w) {
     }
 }
 
+/* Without a break: what one knows of a register, the next may rely on. */
+static void item_floats(struct writer *w) {
+    for (unsigned n = 4 + random_below(w->random, 9); n > 0; n--) {
+        uint32_t word = words_kind(w->words, KIND_FLOAT, w->random);
+        emit(w, may_write(w, word) && is_tame(w, word) ? word : straight(w));
+    }
+}
+
+/* Operands of which the manual speaks: 0, 1, -1, the lowest integers, odd amounts of shifts. */
+static void item_corners(struct writer *w) {
+    static const int16_t corners[] = {0, 1, -1, -1, 31, 32, 63, 64, 2047};
+    emit(w, insn_i(OP_addi, T0, 0, corners[random_below(w->random, COUNT(corners))]));
+    emit(w, insn_lui(T1, 0x80000));
+    if (one_in(w->random, 2)) {
+        emit(w, insn_i(OP_slli, T1, T1, 32));
+    }
+    for (unsigned n = 2 + random_below(w->random, 6); n > 0; n--) {
+        uint32_t word = words_kind(w->words, KIND_INTEGER, w->random);
+        uint32_t bent = (word & ~(UINT32_C(31) << 20)) | T0 << 20;
+        bent = one_in(w->random, 3) ? (bent & ~(UINT32_C(31) << 15)) | T1 << 15 : bent;
+        bool fits = insn_length(word) == 4 && may_write(w, bent) &&
+                    words_decode(w->words, bent).op == words_decode(w->words, word).op;
+        emit(w, fits ? bent : straight(w));
+    }
+}
+
 static void item_branch(struct writer *w) {
     static const enum op ops[] = {OP_beq, OP_bne, OP_blt, OP_bge, OP_bltu, OP_bgeu, OP_jal};
     uint32_t word = words_op(w->words, ops[random_below(w->random, COUNT(ops))], w->random);
@@ -149,7 +194,7 @@ static void item_branch(struct writer *w) {
     }
     unsigned to = w->at;
     w->at = from;
-    emit_to(w, word, to);
+    emit_to(w, word, to + (one_in(w->random, w->has_short ? 40 : 8) ? 2 : 0));
     w->at = to;
 }
 
@@ -167,11 +212,40 @@ static void item_call(struct writer *w) {
 /* Four places, four bytes each, by two bits of a register. */
 static void item_table(struct writer *w) {
     emit(w, insn_auipc(T0, 0));
-    emit(w, insn_i(OP_andi, T1, random_below(w->random, 32), 12));
+    bool odd = !w->has_short && one_in(w->random, 2);
+    emit(w, insn_i(OP_andi, T1, random_below(w->random, 32), odd ? 14 : 12));
     emit(w, insn_add(T0, T0, T1));
     emit(w, insn_i(OP_jalr, 0, T0, 16));
     for (unsigned n = 0; n < 4; n++) {
         emit(w, straight_long(w));
+    }
+}
+
+/** Counts down, and goes around again unless the counter is 0: with each of the conditions. */
+static void emit_back(struct writer *w, unsigned counter, unsigned head) {
+    emit(w, insn_i(OP_addi, counter, counter, -1));
+    switch (random_below(w->random, 6)) {
+    case 0:
+        emit_to(w, insn_branch(OP_blt, 0, counter), head);
+        break;
+    case 1:
+        emit_to(w, insn_branch(OP_bltu, 0, counter), head);
+        break;
+    case 2:
+        emit(w, insn_i(OP_addi, T0, 0, 1));
+        emit_to(w, insn_branch(OP_bge, counter, T0), head);
+        break;
+    case 3:
+        emit(w, insn_i(OP_addi, T0, 0, 1));
+        emit_to(w, insn_branch(OP_bgeu, counter, T0), head);
+        break;
+    case 4:
+        emit_to(w, insn_branch(OP_beq, counter, 0), w->at + 8);
+        emit_to(w, insn_jal(0), head);
+        break;
+    default:
+        emit_to(w, insn_branch(OP_bne, counter, 0), head);
+        break;
     }
 }
 
@@ -181,8 +255,18 @@ static void item_inner(struct writer *w) {
     for (unsigned n = 1 + random_below(w->random, 5); n > 0; n--) {
         emit(w, straight(w));
     }
-    emit(w, insn_i(OP_addi, w->inner, w->inner, -1));
-    emit_to(w, insn_bne(w->inner, 0), head);
+    emit_back(w, w->inner, head);
+}
+
+/* Fresh values each time around, or soon all registers would be 0 or -1. */
+static void item_values(struct writer *w) {
+    unsigned base = 8 + random_below(w->random, 4);
+    for (unsigned n = 1 + random_below(w->random, 3); n > 0; n--) {
+        uint32_t load = insn_i(one_in(w->random, 3) ? OP_lw : OP_ld, random_below(w->random, 32),
+                               base, 8 * (int32_t)random_below(w->random, 32));
+        emit(w, may_write(w, load) ? load : straight(w));
+    }
+    emit(w, insn_i(OP_xori, base, base, 8 * (int32_t)random_below(w->random, 128)));
 }
 
 static void item_csr(struct writer *w) {
@@ -194,21 +278,22 @@ static void item_csr(struct writer *w) {
         word = (word & 0xfffff) | (uint32_t)csrs[random_below(w->random, COUNT(csrs))] << 20;
     } while (!may_write(w, word));
     emit(w, word);
-    if (one_in(w->random, 2)) {
+    int32_t csr = words_decode(w->words, word).imm;
+    if (csr == CSR_FRM || csr == CSR_FCSR) {
         emit(w, insn_csr(5, 0, CSR_FRM, one_in(w->random, 4) ? random_below(w->random, 5) : 0));
     }
 }
 
-/* Two instructions of the loop change places, once in 32 or 256 times. */
+/* Two instructions of the loop change places, once in 32 or 128 times. */
 static void item_swap(struct writer *w) {
-    int32_t rare = one_in(w->random, 2) ? 31 : 255;
+    int32_t rare = one_in(w->random, 2) ? 31 : 127;
     if (w->mark_count < 2) {
         return;
     }
     unsigned one = w->marks[random_below(w->random, w->mark_count)];
     unsigned other = w->marks[random_below(w->random, w->mark_count)];
     emit(w, insn_i(OP_andi, T0, w->counter, rare));
-    emit_to(w, insn_bne(T0, 0), w->at + 24);
+    emit_to(w, insn_branch(OP_bne, T0, 0), w->at + 24);
     int32_t base = (int32_t)w->at;
     emit(w, insn_auipc(T0, 0));
     emit(w, insn_i(OP_lw, T1, T0, (int32_t)one - base));
@@ -256,9 +341,10 @@ static void item_any(struct writer *w) {
         void (*emit)(struct writer *w);
         unsigned weight;
     } items[] = {
-        {item_straight, 30}, {item_branch, 20}, {item_call, 6}, {item_table, 4}, {item_inner, 4},
-        {item_csr, 5}, {item_swap, 4}, {item_timer, 2}, {item_mprv, 1}, {item_reserve, 2},
-        {item_system, 1},
+        {item_straight, 30}, {item_branch, 20}, {item_floats, 8}, {item_values, 10},
+        {item_corners, 5},   {item_call, 6},    {item_table, 4},  {item_inner, 4},
+        {item_csr, 5},       {item_swap, 4},    {item_timer, 2},  {item_reserve, 2},
+        {item_mprv, 1},      {item_system, 1},
     };
     unsigned sum = 0;
     for (unsigned i = 0; i < COUNT(items); i++) {
@@ -309,9 +395,11 @@ static void loop(struct writer *w) {
     w->counter = counters[random_below(w->random, COUNT(counters) / 2)];
     w->inner = counters[COUNT(counters) / 2 + random_below(w->random, COUNT(counters) / 2)];
     w->kept = UINT32_C(1) << w->counter | UINT32_C(1) << w->inner | UINT32_C(1) << LINK;
+    w->kept |= one_in(w->random, 4) ? 0 : BASES;
+    w->tame = !one_in(w->random, 6);
     w->floats = one_in(w->random, 3) ? random_below(w->random, 8) : 1;
     w->mark_count = 0;
-    int32_t times = one_in(w->random, 4) ? 3 : 30 + (int32_t)random_below(w->random, 1000);
+    int32_t times = one_in(w->random, 4) ? 3 : 45 + (int32_t)random_below(w->random, 300);
     emit(w, insn_i(OP_addi, w->counter, 0, times));
     unsigned head = w->at;
     for (unsigned n = 2 + random_below(w->random, 9); n > 0; n--) {
@@ -319,8 +407,7 @@ static void loop(struct writer *w) {
             item_any(w);
         }
     }
-    emit(w, insn_i(OP_addi, w->counter, w->counter, -1));
-    emit_to(w, insn_bne(w->counter, 0), head);
+    emit_back(w, w->counter, head);
     loop_end(w);
 }
 
@@ -349,7 +436,9 @@ void loops_fill(const struct words *words, struct random *random, uint8_t *code)
                            .random = random,
                            .code = code + i * PAGE,
                            .limit = PAGE,
+                           .has_short = words_decode(words, C_NOP).op != OP_illegal,
                            .kept = UINT32_C(1) << LINK,
+                           .tame = true,
                            .floats = 1};
         page(&w, i == AREA_PAGES - 1);
     }

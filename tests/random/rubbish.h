@@ -55,20 +55,27 @@ static inline uint64_t rubbish_virtual(struct random *random, const struct progr
     return address + rubbish_offset(random);
 }
 
+/** The same, in tidy tables most likely a page of the leaf slot @p slot. */
+static inline uint64_t virtual_in_slot(struct random *random, const struct program *program,
+                                       uint64_t slot) {
+    uint64_t address = rubbish_virtual(random, program);
+    bool bend = program->tidy && !one_in(random, 16);
+    return bend ? (address & ~(UINT64_C(0x1ff) << 12)) | slot << 12 : address;
+}
+
 /** A register of some device, or beside one. The finisher is left out: programs go on. */
 static inline uint64_t rubbish_device(struct random *random) {
     static const struct {
         uint32_t start, bytes;
     } places[] = {
-        {0x10000000, 0x10},   /* UART */
-        {0x10000000, 0x110},
-        {0x02000000, 0x28},   /* MSIP */
-        {0x02004000, 0x48},   /* mtimecmp */
-        {0x0200bff0, 0x18},   /* mtime */
-        {0x0c000000, 0x80},   /* PLIC: priorities */
-        {0x0c001000, 0x1100}, /* pending, enables */
-        {0x0c200000, 0x9000}, /* thresholds, claims */
-        {0x00101000, 0x40},   /* RTC */
+        {0x10000000, 0x10},                       /* UART */
+        {0x10000000, 0x110},  {0x02000000, 0x28}, /* MSIP */
+        {0x02004000, 0x48},                       /* mtimecmp */
+        {0x0200bff0, 0x18},                       /* mtime */
+        {0x0c000000, 0x80},                       /* PLIC: priorities */
+        {0x0c001000, 0x1100},                     /* pending, enables */
+        {0x0c200000, 0x9000},                     /* thresholds, claims */
+        {0x00101000, 0x40},                       /* RTC */
     };
     unsigned place = random_below(random, sizeof places / sizeof places[0]);
     return places[place].start + random_below(random, places[place].bytes);
@@ -94,70 +101,94 @@ static inline uint64_t rubbish_physical(struct random *random) {
 
 /* -- Page-table entries ------------------------------------------------------------------------ */
 
+/* Slots of the leaves of tidy tables: the supervisor's code, the user's, and data. */
+enum { SLOT_SUPERVISOR, SLOT_USER, SLOT_DATA };
+
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
 
 static inline uint64_t pte_pointer(unsigned table) {
     return (TABLES_BASE / 4096 + table) << 10 | PTE_V;
 }
 
-static inline uint64_t pte_leaf(struct random *random, uint64_t address) {
+/** One in @p odds lacks a permission, for each of them. */
+static inline uint64_t pte_leaf(struct random *random, uint64_t address, uint32_t odds) {
+    static const uint8_t lacking[] = {PTE_R, PTE_W, PTE_X, PTE_A, PTE_D};
     uint64_t flags = PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
-    flags |= one_in(random, 3) ? PTE_U : 0;
-    flags &= one_in(random, 5) ? ~(uint64_t)PTE_W : ~UINT64_C(0);
-    flags &= one_in(random, 6) ? ~(uint64_t)PTE_X : ~UINT64_C(0);
-    flags &= one_in(random, 6) ? ~(uint64_t)PTE_D : ~UINT64_C(0);
-    flags &= one_in(random, 12) ? ~(uint64_t)PTE_A : ~UINT64_C(0);
-    flags ^= one_in(random, 40) ? UINT64_C(1) << random_below(random, 10) : 0;
-    if (one_in(random, 40)) {
+    for (unsigned i = 0; i < sizeof lacking; i++) {
+        flags &= one_in(random, odds) ? ~(uint64_t)lacking[i] : ~UINT64_C(0);
+    }
+    if (one_in(random, 8 * odds)) {
+        flags ^= UINT64_C(1) << random_below(random, 10);
+    }
+    if (one_in(random, 8 * odds)) {
         return (address >> 12 | 8) << 10 | flags | UINT64_C(1) << 63; /* Svnapot, 64 KiB */
     }
-    return address >> 12 << 10 | flags | (one_in(random, 40) ? UINT64_C(1) << 61 : 0);
+    return address >> 12 << 10 | flags | (one_in(random, 8 * odds) ? UINT64_C(1) << 61 : 0);
 }
 
-static inline uint64_t pte_page(struct random *random) {
+static inline uint64_t pte_any_page(struct random *random) {
     uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    uint64_t user = one_in(random, 3) ? PTE_U : 0;
     switch (random_below(random, 10)) {
     case 0:
     case 1:
     case 2:
     case 3:
-        return pte_leaf(random, CODE_BASE + page);
+        return pte_leaf(random, CODE_BASE + page, 6) | user;
     case 4:
-        return pte_leaf(random, TABLES_BASE + (page & 0x7000));
+        return pte_leaf(random, TABLES_BASE + (page & 0x7000), 6) | user;
     case 5:
-        return pte_leaf(random, one_in(random, 2) ? rubbish_device(random) : RAM_END - 4096);
+        return pte_leaf(random, one_in(random, 2) ? rubbish_device(random) : RAM_END - 4096, 6);
+    case 6:
+        return pte_leaf(random, RAM_BASE, 6) | user;
     default:
-        return pte_leaf(random, VALUES_BASE + page);
+        return pte_leaf(random, VALUES_BASE + page, 6) | user;
     }
 }
 
 /** What stands in an entry of the table page @p table. */
 static inline uint64_t rubbish_entry(struct random *random, const struct program *program,
-                                     unsigned table) {
-    if (one_in(random, 24)) {
+                                     unsigned table, unsigned slot) {
+    uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    if (one_in(random, program->tidy ? 60 : 20)) {
         return one_in(random, 2) ? 0 : random_u64(random);
     }
     if (!program->tidy) {
         return one_in(random, 3) ? pte_pointer(random_below(random, AREA_PAGES))
-               : one_in(random, 6) ? pte_leaf(random, RAM_BASE)
-                                   : pte_page(random);
+                                 : pte_any_page(random);
     }
-    if (table >= TIDY_LEAVES) {
-        return pte_page(random);
+    if (table < TIDY_LEAVES) {
+        bool last = table == TIDY_LEAVES - 1;
+        bool bent = one_in(random, 40);
+        unsigned next = table + 1 + (last ? random_below(random, 2) : 0);
+        return one_in(random, last ? 12 : 60)
+                   ? pte_leaf(random, RAM_BASE, 20)
+                   : pte_pointer(bent ? random_below(random, TIDY_TABLES) : next);
     }
-    bool large = one_in(random, table == TIDY_LEAVES - 1 ? 6 : 40);
-    bool bent = one_in(random, 40);
-    unsigned next = table + 1 + (table == TIDY_LEAVES - 1 ? random_below(random, 2) : 0);
-    return large ? pte_leaf(random, RAM_BASE)
-                 : pte_pointer(bent ? random_below(random, TIDY_TABLES) : next);
+    if (one_in(random, 8)) {
+        return pte_any_page(random);
+    }
+    return slot == SLOT_DATA   ? pte_leaf(random, VALUES_BASE + page, 20) | PTE_U
+           : slot == SLOT_USER ? pte_leaf(random, CODE_BASE + page, 20) | PTE_U
+                               : pte_leaf(random, CODE_BASE + page, 20);
 }
 
 /* -- Values ------------------------------------------------------------------------------------ */
 
 static inline uint64_t rubbish_number(struct random *random) {
     static const uint64_t corners[] = {
-        0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 31, INT64_MAX, INT32_MAX,
-        UINT64_C(0xffffffff80000000), UINT64_C(0xffffffff), 31, 32, 63,
+        0,
+        1,
+        UINT64_MAX,
+        UINT64_C(1) << 63,
+        UINT64_C(1) << 31,
+        INT64_MAX,
+        INT32_MAX,
+        UINT64_C(0xffffffff80000000),
+        UINT64_C(0xffffffff),
+        31,
+        32,
+        63,
     };
     uint64_t any = random_u64(random);
     switch (random_below(random, 4)) {

@@ -103,8 +103,8 @@ unsigned words_csr(struct random *random) {
             return CSR_SSCRATCH;
         }
     }
-    bool event = (csr & 0x1f) >= 3 && ((csr & 0xfe0) == 0xc00 || (csr & 0xfe0) == 0xb00 ||
-                                       (csr & 0xfe0) == 0x320);
+    bool event = (csr & 0x1f) >= 3 &&
+                 ((csr & 0xfe0) == 0xc00 || (csr & 0xfe0) == 0xb00 || (csr & 0xfe0) == 0x320);
     return event && !one_in(random, 16) ? (unsigned)CSR_INSTRET : csr;
 }
 
@@ -130,9 +130,9 @@ static uint32_t bend(const struct row *row, struct random *random, uint32_t word
         return word;
     }
     if (!one_in(random, 3)) {
-        /* x0 to x7, f0 to f7 */
-        word &= ~(UINT32_C(0x18) << PLACE_RD | UINT32_C(0x18) << PLACE_RS1 |
-                  UINT32_C(0x18) << PLACE_RS2);
+        /* x0 to x7, f0 to f7 or f3 */
+        uint32_t beyond = (row->traits & T_FP) != 0 && one_in(random, 2) ? 0x1c : 0x18;
+        word &= ~(beyond << PLACE_RD | beyond << PLACE_RS1 | beyond << PLACE_RS2);
     }
     if (row->kind == KIND_MEMORY || row->kind == KIND_ATOMIC) {
         word = bend_memory(random, word, row->traits);
@@ -141,7 +141,7 @@ static uint32_t bend(const struct row *row, struct random *random, uint32_t word
         word = bend_csr(random, word);
     }
     if ((row->traits & T_RM) != 0 && !one_in(random, 4)) {
-        uint32_t rm = one_in(random, 2) ? 7 : random_below(random, 2);
+        uint32_t rm = one_in(random, 2) ? 7 : one_in(random, 4);
         word = (word & ~(UINT32_C(7) << PLACE_RM)) | rm << PLACE_RM;
     }
     return word;
@@ -167,11 +167,23 @@ static uint32_t row_word(const struct words *words, const struct row *row, struc
     return word;
 }
 
+/* What all programs are made of is wanted more often than its share of the table. */
+static bool is_common(const struct row *row) {
+    static const enum ext common[] = {EXT_i, EXT_m, EXT_a, EXT_f, EXT_d, EXT_zicsr};
+    for (unsigned i = 0; i < COUNT(common); i++) {
+        if (op_ext(row->op) == common[i]) {
+            return true;
+        }
+    }
+    return row->kind == KIND_SYSTEM;
+}
+
 uint32_t words_kind(const struct words *words, enum kind kind, struct random *random) {
     const struct row *row;
+    bool any = one_in(random, 2);
     do {
         row = &words->rows[random_below(random, words->row_count)];
-    } while (row->kind != kind);
+    } while (row->kind != kind || !(any || is_common(row)));
     return row_word(words, row, random);
 }
 

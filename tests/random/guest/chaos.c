@@ -30,15 +30,24 @@ __attribute__((section(".areas"), used)) static uint8_t areas[AREAS_BYTES];
     })
 #define CSR_WRITE(csr, value)                                                                      \
     __asm__ volatile("csrw " #csr ", %0" : : "r"((uint64_t)(value)) : "memory")
+#define CSR_SET(csr, bits)                                                                         \
+    __asm__ volatile("csrs " #csr ", %0" : : "r"((uint64_t)(bits)) : "memory")
+#define CSR_CLEAR(csr, bits)                                                                       \
+    __asm__ volatile("csrc " #csr ", %0" : : "r"((uint64_t)(bits)) : "memory")
 
 enum {
+    CAUSE_FETCH = 1,
+    CAUSE_ILLEGAL = 2,
+    CAUSE_FETCH_PAGE = 12,
+    CAUSES_DATA = 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 15, /* loads and stores */
     MTIP = 1 << 7,
     MPIE = 1 << 7,
     MPP_SHIFT = 11,
     PRIV_U = 0,
     PRIV_S = 1,
     PRIV_M = 3,
-    FS_DIRTY = 3 << 13,
+    FS_SHIFT = 13,
+    FRM_SHIFT = 5,
     SUM = 1 << 18,
     MXR = 1 << 19,
     TRAPS_AS_WANTED = 0x7e01a2, /* TSR TW TVM MXR SUM SPP MPIE SPIE SIE */
@@ -86,7 +95,7 @@ static void damage_tables(struct random *random) {
         unsigned table = random_below(random, tables);
         unsigned slot = random_below(random, one_in(random, 12) ? 512 : program()->slots);
         volatile uint64_t *entry = at(TABLES_BASE + 4096 * table + 8 * slot);
-        *entry = rubbish_entry(random, program(), table);
+        *entry = rubbish_entry(random, program(), table, slot);
     }
 }
 
@@ -173,11 +182,22 @@ static void damage_protection(struct random *random) {
     CSR_WRITE(pmpcfg0, open | (one_in(random, 3) ? random_u64(random) & 0x1f1f0f07 : 0));
 }
 
+/* Counters, cache blocks, and what else lower modes may be kept from. */
+static void permit_all(void) {
+    CSR_WRITE(mcounteren, ~UINT64_C(0));
+    CSR_WRITE(scounteren, ~UINT64_C(0));
+    CSR_WRITE(menvcfg, UINT64_C(7) << 61 | 0xf1);
+    CSR_WRITE(senvcfg, 0xf1);
+}
+
 static void damage(struct random *random, bool first) {
     damage_code(random);
     damage_tables(random);
     if (one_in(random, program()->devices)) {
         damage_devices(random);
+    }
+    if (first) {
+        permit_all();
     }
     damage_csrs(random);
     if (first || one_in(random, program()->translation)) {
@@ -196,39 +216,82 @@ static void damage(struct random *random, bool first) {
 
 /* -- The way back ------------------------------------------------------------------------------ */
 
+/* What code loads from and stores to. */
+static void point_bases(struct random *random, struct context *context, bool physical) {
+    static const uint8_t bases[] = {2, 8, 9, 10, 11};
+    for (unsigned n = 0; n < sizeof bases; n++) {
+        uint64_t data = VALUES_BASE + (random_u64(random) & (AREA_BYTES - 1));
+        uint64_t address = one_in(random, 8) ? rubbish_physical(random)
+                           : physical        ? data
+                                             : virtual_in_slot(random, program(), SLOT_DATA);
+        context->x[bases[n]] = one_in(random, 3) ? address : address & ~UINT64_C(7);
+    }
+}
+
+static bool addresses_are_physical(uint64_t mode) {
+    return mode == PRIV_M || CSR_READ(satp) >> 60 == 0;
+}
+
+/* mstatus.FS: Initial, Clean or Dirty, unless it is off. */
+static uint64_t float_state(struct random *random, bool off) {
+    return off ? 0 : (uint64_t)(1 + random_below(random, 3)) << FS_SHIFT;
+}
+
 static void go_elsewhere(struct random *random, struct context *context) {
     uint64_t mode = one_in(random, program()->machine_mode) ? PRIV_M
                     : one_in(random, 3)                     ? PRIV_U
                                                             : PRIV_S;
     uint64_t wanted = random_u64(random) & random_u64(random) & TRAPS_AS_WANTED;
-    uint64_t floats = one_in(random, 12) ? 0 : FS_DIRTY;
-    uint64_t sum = one_in(random, 3) ? 0 : SUM;
-    uint64_t interrupts = mode != PRIV_M || !one_in(random, 4) ? MPIE : 0;
-    CSR_WRITE(mstatus, wanted | mode << MPP_SHIFT | floats | sum | interrupts);
+    uint64_t floats = float_state(random, one_in(random, 12));
+    uint64_t sum = one_in(random, 6) ? 0 : SUM;
+    /* without interrupts M mode may stay where it is */
+    bool endless = mode == PRIV_M && one_in(random, program()->tidy ? 200 : 16);
+    CSR_SET(mstatus, float_state(random, false));
+    CSR_WRITE(fcsr, one_in(random, 2) ? 0 : random_below(random, 5) << FRM_SHIFT);
+    CSR_WRITE(mstatus, wanted | mode << MPP_SHIFT | floats | sum | (endless ? 0 : MPIE));
+    bool physical = addresses_are_physical(mode);
     uint64_t entry_bytes = program()->entry_bytes;
-    uint64_t offset = random_below(random, AREA_BYTES) & -entry_bytes;
-    bool physical = mode == PRIV_M || CSR_READ(satp) >> 60 == 0;
-    uint64_t virtual = rubbish_virtual(random, program()) & ~UINT64_C(4095);
-    uint64_t place = physical ? CODE_BASE + offset : virtual + (offset & 4095);
+    uint64_t offset = random_u64(random) & (AREA_BYTES - 1) & -entry_bytes;
+    uint64_t slot = mode == PRIV_U ? SLOT_USER : SLOT_SUPERVISOR;
+    uint64_t page = virtual_in_slot(random, program(), slot) & ~UINT64_C(4095);
+    uint64_t place = physical ? CODE_BASE + offset : page + (offset & 4095);
     CSR_WRITE(mepc, one_in(random, 100) ? rubbish_value(random, program()) : place);
     for (uint32_t n = program()->registers; n > 0; n--) {
         context->x[1 + random_below(random, 31)] = rubbish_value(random, program());
     }
-    /* x2 and x8 to x11 are what code loads from and stores to */
-    for (unsigned n = 0; n < 5; n++) {
-        uint64_t data = VALUES_BASE + random_below(random, AREA_BYTES);
-        context->x[n == 0 ? 2 : 7 + n] = one_in(random, 5) ? rubbish_physical(random)
-                                         : physical        ? data
-                                                     : rubbish_virtual(random, program());
+    point_bases(random, context, physical);
+}
+
+/* No instruction was there, or one of the handler's own trapped: it pokes devices that are not. */
+static bool nothing_to_go_on(void) {
+    uint64_t cause = CSR_READ(mcause);
+    return cause == CAUSE_FETCH || cause == CAUSE_FETCH_PAGE ||
+           CSR_READ(mepc) - GUEST_BASE < AREA_BYTES;
+}
+
+/* An interrupt goes on where it came, and does not come again; else the way leads behind what
+ * trapped, as far as that can be known, often with the reason gone. */
+static void go_on(struct random *random, struct context *context) {
+    uint64_t cause = CSR_READ(mcause);
+    if (cause >> 63 != 0) {
+        CSR_CLEAR(mie, UINT64_C(1) << (cause & 63) & ~(uint64_t)MTIP);
+        return;
+    }
+    CSR_WRITE(mepc, CSR_READ(mepc) + (one_in(random, 8) ? 2 : 4));
+    if (cause == CAUSE_ILLEGAL) {
+        CSR_SET(mstatus, float_state(random, !one_in(random, 4)));
+    } else if ((1 << cause & CAUSES_DATA) != 0 && one_in(random, 3)) {
+        uint64_t mode = CSR_READ(mstatus) >> MPP_SHIFT & PRIV_M;
+        point_bases(random, context, addresses_are_physical(mode));
     }
 }
 
-/* Behind what trapped, as far as that can be known; an interrupt goes on where it came. */
-static void go_on(struct random *random) {
-    bool interrupt = CSR_READ(mcause) >> 63 != 0;
-    if (!interrupt) {
-        CSR_WRITE(mepc, CSR_READ(mepc) + (one_in(random, 8) ? 2 : 4));
+/* Time itself may have been set, to its very end. */
+static void timer_arm(uint64_t hart, uint64_t slice_ticks) {
+    if (mtime() > UINT64_MAX / 2) {
+        *(volatile uint64_t *)at(MTIME) = 0;
     }
+    *(volatile uint64_t *)at(MTIMECMP + 8 * hart) = mtime() + slice_ticks;
 }
 
 void chaos(struct context *context, uint64_t hart) {
@@ -240,13 +303,15 @@ void chaos(struct context *context, uint64_t hart) {
                      (mtime() << 7) + context->x[1 + context->trap_count % 31];
     random->state += random->state == 0;
     bool first = context->trap_count++ == 0;
+    bool damages = first || one_in(random, program()->go_on);
     *(volatile uint32_t *)at(MSIP + 4 * hart) = 0;
-    if (first || one_in(random, program()->go_on)) {
+    if (damages) {
         damage(random, first);
+    }
+    if (damages || nothing_to_go_on()) {
         go_elsewhere(random, context);
     } else {
-        go_on(random);
+        go_on(random, context);
     }
-    uint64_t slice = 1 + random_below(random, program()->slice_ticks);
-    *(volatile uint64_t *)at(MTIMECMP + 8 * hart) = mtime() + slice;
+    timer_arm(hart, 1 + random_below(random, program()->slice_ticks));
 }
