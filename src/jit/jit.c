@@ -323,6 +323,7 @@ static void translate(struct jit *jit, struct hart *hart) {
     struct code_page *page = page_at(hart);
     struct jit_region *region = &jit->region;
     uint8_t *start = jit->x.at;
+    region->target_mask = hart->target_mask;
     if (region_find(region, harts->code, page, offset)) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);

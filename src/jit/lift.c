@@ -248,8 +248,22 @@ static void simplify(struct ir *ir) {
     }
 }
 
+/** Can the jump's target be one that the CPU, being without C, does not take? */
+static bool jump_may_trap(const struct lift *lift) {
+    const struct insn *insn = lift->insn;
+    unsigned mask = lift->region->target_mask;
+    if (insn->op == OP_jalr) {
+        return mask != 0;
+    }
+    bool direct = insn->op == OP_jal || (op_traits(insn->op) & T_BRANCH) != 0;
+    return direct && ((insn_offset(lift) + (unsigned)insn->imm) & mask) != 0;
+}
+
 /** Can code be made for the instruction and its rounding mode? */
 static bool host_can(const struct lift *lift, const struct row *row) {
+    if (jump_may_trap(lift)) {
+        return false;
+    }
     const struct insn *insn = lift->insn;
     if (row->op >= IR_fmadd && row->op <= IR_fnmadd && !lift->region->host_fuses) {
         return false;
@@ -265,7 +279,7 @@ static bool host_can(const struct lift *lift, const struct row *row) {
 
 static void lift_insn(struct lift *lift) {
     const struct row *row = &rows[lift->insn->op];
-    if (lift_special(lift)) {
+    if (!jump_may_trap(lift) && lift_special(lift)) {
         return;
     }
     if (row->shape == SHAPE_CALL || !host_can(lift, row)) {

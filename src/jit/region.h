@@ -65,7 +65,8 @@ struct jit_region {
     unsigned ir_count;
     struct ir ir[REGION_INSNS_MAX * 2];
     struct register_map map;
-    bool host_fuses; /* the host has fused multiply-add */
+    bool host_fuses;     /* the host has fused multiply-add */
+    uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };
 
 /**

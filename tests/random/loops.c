@@ -155,16 +155,33 @@ static void item_straight(struct writer *w) {
     }
 }
 
-/* Without a break: what one knows of a register, the next may rely on. */
+/* Without a break, on few registers: what one knows of a register, the next may rely on. */
 static void item_floats(struct writer *w) {
+    static const enum op ops[] = {
+        OP_fadd_s,   OP_fsub_s,   OP_fmul_s,   OP_fdiv_s,   OP_fsqrt_s, OP_fmadd_s, OP_fsgnjn_s,
+        OP_feq_s,    OP_flt_s,    OP_fmv_w_x,  OP_fmv_x_w,  OP_flw,     OP_fsw,     OP_fcvt_s_l,
+        OP_fadd_d,   OP_fsub_d,   OP_fmul_d,   OP_fdiv_d,   OP_fsqrt_d, OP_fmadd_d, OP_fsgnjn_d,
+        OP_feq_d,    OP_fle_d,    OP_fmv_d_x,  OP_fmv_x_d,  OP_fld,     OP_fsd,     OP_fcvt_d_w,
+        OP_fcvt_s_d, OP_fcvt_d_s, OP_fcvt_w_s, OP_fcvt_l_d,
+    };
     for (unsigned n = 4 + random_below(w->random, 9); n > 0; n--) {
-        uint32_t word = words_kind(w->words, KIND_FLOAT, w->random);
+        enum op op = ops[random_below(w->random, COUNT(ops))];
+        uint32_t word = one_in(w->random, 8) ? words_kind(w->words, KIND_FLOAT, w->random)
+                                             : words_op(w->words, op, w->random);
+        uint32_t few = word & ~(UINT32_C(0x1c) << 7 | UINT32_C(0x1c) << 15 | UINT32_C(0x1c) << 20);
+        bool same = words_decode(w->words, few).op == words_decode(w->words, word).op;
+        word = same && insn_length(word) == 4 && !one_in(w->random, 3) ? few : word;
         emit(w, may_write(w, word) && is_tame(w, word) ? word : straight(w));
+    }
+    if (one_in(w->random, 2)) { /* read and cleared, or soon all flags would be up */
+        emit(w, insn_csr(1, T2, CSR_FFLAGS, 0));
     }
 }
 
 /* Operands of which the manual speaks: 0, 1, -1, the lowest integers, odd amounts of shifts. */
 static void item_corners(struct writer *w) {
+    static const enum op ops[] = {OP_div,   OP_divu, OP_rem,   OP_remu, OP_divw,
+                                  OP_divuw, OP_remw, OP_remuw, OP_mulh, OP_sraw};
     static const int16_t corners[] = {0, 1, -1, -1, 31, 32, 63, 64, 2047};
     emit(w, insn_i(OP_addi, T0, 0, corners[random_below(w->random, COUNT(corners))]));
     emit(w, insn_lui(T1, 0x80000));
@@ -172,7 +189,9 @@ static void item_corners(struct writer *w) {
         emit(w, insn_i(OP_slli, T1, T1, 32));
     }
     for (unsigned n = 2 + random_below(w->random, 6); n > 0; n--) {
-        uint32_t word = words_kind(w->words, KIND_INTEGER, w->random);
+        enum op op = ops[random_below(w->random, COUNT(ops))];
+        uint32_t word = one_in(w->random, 2) ? words_kind(w->words, KIND_INTEGER, w->random)
+                                             : words_op(w->words, op, w->random);
         uint32_t bent = (word & ~(UINT32_C(31) << 20)) | T0 << 20;
         bent = one_in(w->random, 3) ? (bent & ~(UINT32_C(31) << 15)) | T1 << 15 : bent;
         bool fits = insn_length(word) == 4 && may_write(w, bent) &&
@@ -341,9 +360,9 @@ static void item_any(struct writer *w) {
         void (*emit)(struct writer *w);
         unsigned weight;
     } items[] = {
-        {item_straight, 30}, {item_branch, 20}, {item_floats, 8}, {item_values, 10},
-        {item_corners, 5},   {item_call, 6},    {item_table, 4},  {item_inner, 4},
-        {item_csr, 5},       {item_swap, 4},    {item_timer, 2},  {item_reserve, 2},
+        {item_straight, 30}, {item_branch, 20}, {item_floats, 14}, {item_values, 10},
+        {item_corners, 5},   {item_call, 6},    {item_table, 4},   {item_inner, 4},
+        {item_csr, 5},       {item_swap, 4},    {item_timer, 2},   {item_reserve, 2},
         {item_mprv, 1},      {item_system, 1},
     };
     unsigned sum = 0;

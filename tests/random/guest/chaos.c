@@ -300,7 +300,8 @@ void chaos(struct context *context, uint64_t hart) {
     struct random *random = &context->random;
     random->state += program()->seed + hart + CSR_READ(mcause) * 31 + CSR_READ(mtval) * 17 +
                      CSR_READ(mepc) * 13 + CSR_READ(minstret) * 7 + (CSR_READ(mip) << 20) +
-                     (mtime() << 7) + context->x[1 + context->trap_count % 31];
+                     (mtime() << 7) + (CSR_READ(mstatus) << 9) +
+                     context->x[1 + context->trap_count % 31];
     random->state += random->state == 0;
     bool first = context->trap_count++ == 0;
     bool damages = first || one_in(random, program()->go_on);
