@@ -45,9 +45,9 @@ static const char *const cpus[] = {
     "max", "max", "max", "rva22s64", "rv64gc", "max,sv57=off,svadu=off", "max,c=off",
 };
 
-/** The longest round: from about a step to so many that each hart runs long. */
+/** The longest round: from a few steps to so many that each hart runs long. */
 static uint64_t quantum_ns(struct random *random, uint64_t step_ps) {
-    static const uint32_t steps[] = {1, 12, 125, 1000, 2500, 2500, 10000, 50000};
+    static const uint32_t steps[] = {4, 12, 125, 1000, 2500, 2500, 10000, 50000};
     uint64_t ns = steps[random_below(random, COUNT(steps))] * step_ps / 1000;
     return ns < 100 ? 100 : min_u64(ns, 10000000);
 }
@@ -55,7 +55,7 @@ static uint64_t quantum_ns(struct random *random, uint64_t step_ps) {
 /** Prints the machine's options. @return the time of a step of the slowest [ps]. */
 static uint64_t machine_print(struct random *random, const char *cpu) {
     static const unsigned harts[] = {1, 1, 1, 2, 2, 3, 4, 8};
-    const struct rate *rate = one_in(random, 16)
+    const struct rate *rate = one_in(random, 40)
                                   ? &slow_rates[random_below(random, COUNT(slow_rates))]
                                   : &rates[random_below(random, COUNT(rates))];
     uint64_t slowest_ps = rate->step_ps;

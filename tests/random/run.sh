@@ -24,7 +24,7 @@ seed=1
 minutes=
 case $tier in
 check) count=12 steps=500000 ;;
-test) count=48 steps=3000000 ;;
+test) count=48 steps=2500000 ;;
 soak) count=1000 steps=5000000 ;;
 fuzz) count=1000000000 steps=3000000 ;;
 *) usage ;;
