@@ -22,7 +22,7 @@ endif
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
             -Wunused-result
-libs     := libcjson libelf libxxhash zlib
+libs     := capstone libcjson libelf libxxhash zlib
 flags     = -std=c11 -D_GNU_SOURCE -Isrc $(warnings) $(optimize_$(MODE)) \
             $(shell pkg-config --cflags $(libs) 2>/dev/null) $(CFLAGS)
 # Debian 12's libfdt comes without a .pc file.
@@ -121,9 +121,9 @@ run:
 	tools/demo --interactive
 
 bench:
-	tools/setup build guest peer
+	tools/setup build guest peer bench
 	$(MAKE) $(jobs) all
-	tools/bench
+	tools/bench $(BENCH)
 
 # -- Installing -------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ check) suites='
 test | soak) suites="
     boot-cut      tests/boot/run.sh cut $tier
     boot-same     tests/boot/run.sh same $tier
+    boot-check    tests/boot/run.sh check $tier
     asan-guest    $sanitized tests/guest/run.sh check
     asan-isa      $sanitized tests/isa/run.sh test
     asan-units    $sanitized tests/units.sh

@@ -8,7 +8,8 @@
 _sandglass_commands='run disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
-    quantum engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash help'
+    quantum engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump
+    dump-file help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -55,6 +56,15 @@ _sandglass_cpu() {
     _sandglass_reply "$1" "${choices[@]/#/$done}"
 }
 
+# _sandglass_dump LIST: what is not in it already.
+_sandglass_dump() {
+    local done=${1%"${1##*,}"} item choices=()
+    for item in isa ir x64; do
+        [[ ,$done == *,$item,* ]] || choices+=("$done$item")
+    done
+    _sandglass_reply "$1" "${choices[@]}"
+}
+
 # _sandglass_hart LIST: a rate behind a list of harts.
 _sandglass_hart() {
     local last=${1##*,}
@@ -65,7 +75,7 @@ _sandglass_hart() {
 _sandglass_value() {
     local value=$2
     case $1 in
-    kernel | initrd | elf | signature | stats) compopt -o default ;;
+    kernel | initrd | elf | signature | stats | dump-file | D) compopt -o default ;;
     bios)
         mapfile -t COMPREPLY < <(compgen -W 'default none' -f -- "$value")
         compopt -o filenames
@@ -85,7 +95,8 @@ _sandglass_value() {
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} ;;
-    engine) _sandglass_reply "$value" auto jit interp ;;
+    engine) _sandglass_reply "$value" auto jit interp check ;;
+    dump | d) _sandglass_dump "$value" ;;
     rtc) _sandglass_reply "$value" base= ;;
     esac
 }

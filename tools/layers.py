@@ -41,6 +41,7 @@ ONLY_IN = {  # system header: the one place for it
     "libelf.h": "base/elf.c",
     "gelf.h": "base/elf.c",
     "cjson/cJSON.h": "cli/",
+    "capstone/capstone.h": "jit/dump.c",
 }
 
 # What an engine needs of hart/ besides its public header.

@@ -89,6 +89,8 @@ static inline int64_t add_sat_i64(int64_t a, int64_t b) {
 
 /** Receives bytes of a walk in order. */
 typedef void stream_fn(void *owner, const void *bytes, size_t size_bytes);
+/** Receives the name of the fields that follow, each of @p size_bytes, up to the next name. */
+typedef void stream_name_fn(void *owner, const char *name, size_t size_bytes);
 
 /**
  * Sink that state walks write to, little-endian and without padding. Owners of state have one
@@ -97,6 +99,7 @@ typedef void stream_fn(void *owner, const void *bytes, size_t size_bytes);
 struct stream {
     stream_fn *put;
     void *owner;
+    stream_name_fn *name; /* may be NULL: only who shows fields to people wants their names */
 };
 
 void stream_u8(struct stream *stream, uint8_t value);
@@ -105,6 +108,8 @@ void stream_u32(struct stream *stream, uint32_t value);
 void stream_u64(struct stream *stream, uint64_t value);
 void stream_bool(struct stream *stream, bool value);
 void stream_bytes(struct stream *stream, const void *bytes, size_t size_bytes);
+/** Names what comes next: a field, or several of @p size_bytes each. */
+void stream_name(struct stream *stream, const char *name, size_t size_bytes);
 
 /* -- elf.c: segments and symbols of ELF files -------------------------------------------------- */
 

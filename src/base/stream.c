@@ -33,3 +33,9 @@ void stream_bool(struct stream *stream, bool value) {
 void stream_bytes(struct stream *stream, const void *bytes, size_t size_bytes) {
     stream->put(stream->owner, bytes, size_bytes);
 }
+
+void stream_name(struct stream *stream, const char *name, size_t size_bytes) {
+    if (stream->name != NULL) {
+        stream->name(stream->owner, name, size_bytes);
+    }
+}

@@ -39,10 +39,11 @@ static inline void line_set(const struct line *line, bool level) {
  */
 enum page_flag {
     PAGE_CODE = 1,          /* decoded or translated instructions came from it */
-    PAGE_LEAF_TABLE = 2,    /* a TLB entry rests on a leaf entry in it */
+    PAGE_LEAF_TABLE = 2,    /* a TLB entry rests on a leaf entry in it that maps one page */
     PAGE_POINTER_TABLE = 4, /* a TLB entry was reached through a pointer in it */
     PAGE_RESERVED = 8,      /* a reservation lies in it */
-    PAGE_WATCHED = 16       /* a watched word (tohost) lies in it */
+    PAGE_WATCHED = 16,      /* a watched word (tohost) lies in it */
+    PAGE_SPAN_TABLE = 32    /* a TLB entry rests on a leaf entry in it that maps more */
 };
 
 /**

@@ -17,6 +17,7 @@ struct run_options {
     struct machine_options machine;
     const char *console; /* value of --console */
     const char *stats;   /* where to, or NULL */
+    const char *dump;    /* --dump-file: where to, or NULL: standard error */
     bool state_hash;
     bool help;
     char *hash_path; /* --hash-at: where to, or NULL */

@@ -154,18 +154,17 @@ static enum status take_quantum(struct run_options *options, const struct row *r
 
 static enum status take_engine(struct run_options *options, const struct row *row,
                                const char *value, struct error *error) {
-    if (strcmp(value, "check") == 0) {
-        return not_built(row, value, "use --engine auto", error);
-    }
-    static const char *const names[] = {
-        [ENGINE_AUTO] = "auto", [ENGINE_JIT] = "jit", [ENGINE_INTERP] = "interp"};
+    static const char *const names[] = {[ENGINE_AUTO] = "auto",
+                                        [ENGINE_JIT] = "jit",
+                                        [ENGINE_INTERP] = "interp",
+                                        [ENGINE_CHECK] = "check"};
     for (size_t i = 0; i < COUNT(names); i++) {
         if (strcmp(value, names[i]) == 0) {
             options->machine.engine = (enum engine)i;
             return STATUS_OK;
         }
     }
-    return bad_value(row, value, "auto, jit or interp", error);
+    return bad_value(row, value, "auto, jit, interp or check", error);
 }
 
 static enum status take_jit_cache(struct run_options *options, const struct row *row,
@@ -177,6 +176,35 @@ static enum status take_jit_cache(struct run_options *options, const struct row 
     }
     options->machine.jit_cache_bytes = bytes;
     return STATUS_OK;
+}
+
+/** 0: there is no such item. */
+static unsigned dump_item(const char *word) {
+    static const struct {
+        const char *name;
+        enum jit_dump item;
+    } items[] = {{"isa", JIT_DUMP_ISA}, {"ir", JIT_DUMP_IR}, {"x64", JIT_DUMP_X64}};
+    for (size_t i = 0; i < COUNT(items); i++) {
+        if (strcmp(word, items[i].name) == 0) {
+            return items[i].item;
+        }
+    }
+    return 0;
+}
+
+static enum status take_dump(struct run_options *options, const struct row *row, const char *value,
+                             struct error *error) {
+    const char *list = value;
+    char word[WORD_CHARS];
+    bool good = true;
+    while (good && value_word(&list, word, sizeof word)) {
+        unsigned item = dump_item(word);
+        options->machine.dump_items |= item;
+        good = item != 0;
+    }
+    return good && *list == '\0' && value[0] != '\0'
+               ? STATUS_OK
+               : bad_value(row, value, "isa, ir, x64 or several of them, as in isa,x64", error);
 }
 
 static enum status take_stop(struct run_options *options, const struct row *row, const char *value,
@@ -333,8 +361,8 @@ static const struct row rows[] = {
      "shift=N (2^N ns a step) or ips=RATE [,sleep=on|off] (shift=3,sleep=on)"},
     {"hart", "SPEC", take_hart_rates, 0, "rates of single harts: 0-3:ips=2e9,4-7:shift=3"},
     {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on]"},
-    {"quantum", "NS", take_quantum, 0, "longest round of lockstep, 100 to 10000000 (20000)"},
-    {"engine", "NAME", take_engine, 0, "auto, jit or interp (auto)"},
+    {"quantum", "NS", take_quantum, 0, "longest round, 100 to 10000000 (20000; one hart: 1000000)"},
+    {"engine", "NAME", take_engine, 0, "auto, jit, interp, or check: both, compared (auto)"},
     {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
     {"seed", "N", take_seed, 0, "what the device tree's rng-seed is drawn from (0)"},
     {"rtc", "base=DATE", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
@@ -344,6 +372,11 @@ static const struct row rows[] = {
     {"stop-at-vtime", "NS", take_stop_vtime, 0, "stop at a VIRTUAL time: no later step is run"},
     {"stats", "FILE", TEXT(stats), "write numbers of the run as JSON"},
     {"state-hash", NULL, FLAG(state_hash), "print a hash of the whole state at the end"},
+    {"dump", "ITEMS", take_dump, 0,
+     "show translated code: isa, ir, x64 (guest's, between, host's)"},
+    {"d", "ITEMS", take_dump, 0, NULL},
+    {"dump-file", "FILE", TEXT(dump), "where --dump goes (standard error)"},
+    {"D", "FILE", TEXT(dump), NULL},
     {"help", NULL, FLAG(help), "this text"},
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
@@ -363,7 +396,7 @@ void run_options_help(void) {
             printf("  --%s %-*s %s\n", row->name, width > 0 ? width : 0, argument, row->help);
         }
     }
-    puts("\nQEMU's -m, -machine virt, -nographic, -net none are understood too.\n"
+    puts("\nQEMU's -m, -d, -D, -machine virt, -nographic, -net none are understood too.\n"
          "Exit status: 0 power-off or pass, 1 to 63 the guest's fail code, 64 usage, 65 bad file,\n"
          "70 internal error, 74 host I/O error, 75 stopped by --stop-at..., 76 no hart can wake,\n"
          "130/143 interrupted. See sandglass(1).");
@@ -503,6 +536,12 @@ static enum status options_check(const struct run_options *options, struct error
             return conflict(error, "--signature", "needs --elf");
         }
     }
+    if (options->dump != NULL && machine->dump_items == 0) {
+        return conflict(error, "--dump-file", "needs --dump");
+    }
+    if (machine->dump_items != 0 && machine->engine == ENGINE_INTERP) {
+        return conflict(error, "--dump", "shows what is translated: drop --engine interp");
+    }
     if (machine->stop_kind == STOP_AT_HART_STEPS && machine->stop_hart >= machine->hart_count) {
         return error_set(error, STATUS_USAGE,
                          "--stop-at: there is no hart %u; --smp gives harts 0 to %u",
@@ -520,6 +559,7 @@ static enum status outputs_check(const struct run_options *options, struct error
         {"--stats", options->stats},
         {"--signature", options->machine.signature},
         {"--hash-at", options->hash_path},
+        {"--dump-file", options->dump},
     };
     for (size_t i = 0; i < COUNT(outputs); i++) {
         enum status status = STATUS_OK;
@@ -539,7 +579,6 @@ static void options_defaults(struct run_options *options) {
             {
                 .memory_bytes = (uint64_t)MEMORY_DEFAULT_MIB << 20,
                 .hart_count = 1,
-                .quantum_ns = QUANTUM_DEFAULT_NS,
                 .jit_cache_bytes = JIT_CACHE_DEFAULT_BYTES,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
@@ -557,6 +596,10 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
     }
     if (status != STATUS_OK || options->help) {
         return status;
+    }
+    if (options->machine.quantum_ns == 0) {
+        options->machine.quantum_ns =
+            options->machine.hart_count == 1 ? QUANTUM_ALONE_NS : QUANTUM_DEFAULT_NS;
     }
     status = options_check(options, error);
     if (status == STATUS_OK) {

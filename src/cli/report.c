@@ -88,14 +88,22 @@ static bool add_timers(cJSON *root, const struct machine_stats *stats) {
            add_u64(object, "late_steps_max", stats->timers_late_steps_max);
 }
 
+static bool add_tlb(cJSON *root, const struct machine_stats *stats) {
+    cJSON *object = cJSON_AddObjectToObject(root, "tlb");
+    return add_u64(object, "data_fills", stats->tlb_data_fills) &&
+           add_u64(object, "fetch_fills", stats->tlb_fetch_fills);
+}
+
 static bool add_engine(cJSON *root, const struct machine_stats *stats) {
     if (!stats->translates) {
         return add_text(root, "engine", "interp");
     }
-    cJSON *object = add_text(root, "engine", "jit") ? cJSON_AddObjectToObject(root, "jit") : NULL;
+    const char *engine = stats->checks ? "check" : "jit";
+    cJSON *object = add_text(root, "engine", engine) ? cJSON_AddObjectToObject(root, "jit") : NULL;
     return add_u64(object, "regions", stats->jit.regions) &&
            add_u64(object, "code_bytes", stats->jit.code_bytes) &&
            add_u64(object, "resets", stats->jit.resets) &&
+           add_u64(object, "links", stats->jit.links) &&
            add_u64(object, "entries", stats->jit.entries) &&
            add_u64(object, "interpreter_calls", stats->jit.calls) &&
            add_u64(object, "tail_steps", stats->jit.tail_steps);
@@ -126,7 +134,7 @@ static bool add_all(cJSON *root, const struct report *report) {
            add_exit(root, report->exit) &&
            (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
-           add_u64(root, "touched_bytes", touched_bytes) &&
+           add_u64(root, "touched_bytes", touched_bytes) && add_tlb(root, &stats) &&
            add_engine(root, &stats) && add_schedule(root, &report->options->machine) &&
            add_harts(root, report);
 }

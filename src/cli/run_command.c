@@ -2,6 +2,7 @@
 /* sandglass run: builds a machine from options, runs it, reports how it went. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -142,6 +143,9 @@ static void end_tell(const struct machine_exit *end, const struct machine *machi
         break;
     case EXIT_ERROR:
         cli_fail(&end->error);
+        if (machine != NULL) {
+            machine_check_dump(machine, &(struct stream){.put = append_bytes, .owner = stderr});
+        }
         break;
     default:
         break;
@@ -209,7 +213,8 @@ static void report_all(const struct machine *machine, const struct run_options *
     }
 }
 
-static int run_with(const struct run_options *options, struct console *console) {
+/** The machine's life, from options to stats. */
+static int life(const struct run_options *options, struct console *console) {
     struct machine_exit end = {.reason = EXIT_ERROR};
     struct machine *machine = machine_new(&options->machine, console, &end.error);
     if (machine != NULL) {
@@ -221,6 +226,26 @@ static int run_with(const struct run_options *options, struct console *console) 
     report_all(machine, options, &end);
     machine_free(machine);
     return end.status;
+}
+
+/* A dump is long and of use while it grows, so it is not a file that appears at the end. */
+static int run_with(struct run_options *options, struct console *console) {
+    struct error error;
+    FILE *file = options->dump == NULL ? stderr : fopen(options->dump, "w");
+    struct stream dump = {.put = append_bytes, .owner = file};
+    options->machine.dump = &dump;
+    if (file == NULL) {
+        error_set(&error, STATUS_HOST_IO, "--dump-file %s: cannot be written (%s); name another",
+                  options->dump, strerror(errno));
+        return cli_fail(&error);
+    }
+    int result = life(options, console);
+    if (options->dump != NULL && fclose(file) != 0) {
+        error_set(&error, STATUS_HOST_IO, "--dump-file %s: cannot be written (%s); make room",
+                  options->dump, strerror(errno));
+        result = cli_fail(&error);
+    }
+    return result;
 }
 
 int run_command(int argc, char **argv) {

@@ -98,7 +98,12 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
     struct bus *bus = hart->harts->bus;
     struct request request = data_request(hart, address, size_bytes, ACCESS_READ);
     unsigned first_bytes = bytes_in_page(address, size_bytes);
+    const struct tlb_entry *second = mmu_second(mmu_entry(hart, address));
     *value = 0;
+    if (second->read_page == mmu_tag(address, size_bytes)) {
+        memcpy(value, mmu_host(second, address), size_bytes);
+        return FLOW_NEXT;
+    }
     if (first_bytes < size_bytes) {
         paddr parts[2];
         enum flow flow = crossing_translate(hart, &request, parts);
@@ -131,6 +136,11 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
     struct bus *bus = hart->harts->bus;
     struct request request = data_request(hart, address, size_bytes, ACCESS_WRITE);
     unsigned first_bytes = bytes_in_page(address, size_bytes);
+    const struct tlb_entry *second = mmu_second(mmu_entry(hart, address));
+    if (second->write_page == mmu_tag(address, size_bytes)) {
+        memcpy(mmu_host(second, address), &value, size_bytes);
+        return FLOW_NEXT;
+    }
     if (first_bytes < size_bytes) {
         paddr parts[2];
         enum flow flow = crossing_translate(hart, &request, parts);
@@ -233,11 +243,11 @@ bool mmu_fetch_fill(struct hart *hart) {
     if (!translation.whole_page || !ram_holds(&harts->bus->ram, translation.address, 2)) {
         return true;
     }
+    hart->fetch_fills++;
     mmu_flag_tables(harts, &translation);
-    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
-    *mmu_fetch_entry(hart, key) = (struct fetch_entry){
-        .key = key,
-        .page = code_page(harts->code, ram_page(&harts->bus->ram, translation.address)),
+    *mmu_fetch_entry(hart, hart->pc) = (struct fetch_entry){
+        .page = mmu_page(hart->pc),
+        .code = code_page(harts->code, ram_page(&harts->bus->ram, translation.address)),
         .base = translation.address & ~(paddr)(PAGE_BYTES - 1),
         .leaf = translation.leaf,
     };

@@ -6,17 +6,16 @@
  *
  * 1. A block depends on nothing but the bytes of one physical page and the machine's extensions. An
  * instruction that straddles two pages is never kept: the interpreter decodes it afresh each time.
- * 2. While a page has blocks it carries PAGE_CODE, so no TLB lets a store pass unseen, and
- * code_wrote() forgets what the store touched. A fence.i has nothing left to do.
- * 3. A page forgets all its blocks at once, as translated code may lead from any to any.
- * 4. Forgetting only unlinks. Memory is reused after code_drop() alone, which is never called
- * inside a block.
+ * 2. While a page has blocks or translations it carries PAGE_CODE, so no TLB lets a store pass
+ * unseen, and code_wrote() forgets what the store touched. A fence.i has nothing left to do.
+ * 3. A page forgets all its code at once, as translated code may lead from any place to any.
+ * 4. Forgetting only unlinks. Memory of blocks is reused by code_build() and code_drop() alone,
+ * which are never called inside a block.
  *
- * A store to a page that also holds code costs one look at a 64-bit map of 64-byte granules; only
- * when its granule holds code are the blocks that could cover it looked at. So data beside code is
- * slow by a constant, not by a re-decode. Space is bounded: when the arena or the pages run out,
- * everything is dropped and decoded again, which costs less, and is simpler, than choosing what to
- * keep. */
+ * A store to a page that also holds code costs one look at a map of its half words. So data beside
+ * code is slow by a constant, not by a re-decode. Space is bounded: when the arena runs out, all
+ * blocks are forgotten and decoded again, which costs less, and is simpler, than choosing what to
+ * keep; what was translated, the hot part, stays. When pages run out, everything goes. */
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, MAP_NORESERVE */
 #include "hart/code.h"
 
@@ -24,7 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { GRANULE_SHIFT = 6, BLOCK_BYTES_MAX = BLOCK_INSNS_MAX * 4 };
+enum { ARENA_START_BYTES = 16 }; /* so that no block is number 0 */
 
 static void *map_lazily(size_t size_bytes) {
     void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
@@ -51,7 +50,7 @@ struct code_cache *code_new(const struct ram *ram) {
     code->pages = map_lazily(CODE_PAGES_MAX * sizeof *code->pages);
     code->page_of = map_lazily(page_of_bytes(ram));
     code->heat = INT64_MAX;
-    code->arena_used_bytes = 16; /* so that no block is number 0 */
+    code->arena_used_bytes = ARENA_START_BYTES;
     if (code->arena == NULL || code->pages == NULL || code->page_of == NULL) {
         code_free(code, ram);
         return NULL;
@@ -69,9 +68,7 @@ void code_free(struct code_cache *code, const struct ram *ram) {
 }
 
 bool code_has_room(const struct code_cache *code) {
-    size_t block_bytes = sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn);
-    return code->page_count < CODE_PAGES_MAX &&
-           code->arena_used_bytes + block_bytes <= CODE_ARENA_BYTES;
+    return code->page_count < CODE_PAGES_MAX;
 }
 
 struct code_page *code_page(struct code_cache *code, uint64_t page) {
@@ -103,18 +100,34 @@ static bool straddles(const uint8_t *bytes, unsigned offset) {
     return offset == PAGE_BYTES - 2 && insn_length(bytes[offset]) == 4;
 }
 
+static void blocks_make_room(struct code_cache *code) {
+    size_t block_bytes = sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn);
+    if (code->arena_used_bytes + block_bytes > CODE_ARENA_BYTES) {
+        for (unsigned i = 0; i < code->page_count; i++) {
+            memset(code->pages[i].at, 0, sizeof code->pages[i].at);
+        }
+        code->arena_used_bytes = ARENA_START_BYTES;
+    }
+}
+
+static void cover(struct code_page *page, unsigned start, unsigned end) {
+    for (unsigned half = start / 2; half < end / 2; half++) {
+        page->covered[half / 64] |= (uint64_t)1 << half % 64;
+    }
+}
+
 struct block *code_build(struct code_cache *code, struct code_page *page,
                          const struct decoder *decoder, const uint8_t *bytes, unsigned offset) {
     if (straddles(bytes, offset)) {
         return NULL;
     }
+    blocks_make_room(code);
     uint32_t at = (uint32_t)(code->arena_used_bytes / 16);
     struct block *block = code_block(code, at);
     unsigned start = offset;
     bool ended = false;
     block->count = 0;
-    block->entry = 0;
-    block->heat = code->heat;
+    block->heat = page->entry[start / 2] != 0 ? 0 : code->heat;
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
            !straddles(bytes, offset)) {
         struct insn insn = decode(decoder, fetch_bits(bytes, offset));
@@ -127,10 +140,7 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
         code_placed((struct insn){.op = OP_block_end, .length = 2}, block->bytes);
     code->arena_used_bytes += sizeof *block + (block->count + 1) * sizeof(struct insn);
     page->at[start / 2] = at;
-    for (unsigned granule = start >> GRANULE_SHIFT; granule <= (offset - 1) >> GRANULE_SHIFT;
-         granule++) {
-        page->granules |= (uint64_t)1 << granule;
-    }
+    cover(page, start, offset);
     return block;
 }
 
@@ -140,25 +150,21 @@ bool code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
         return false;
     }
     struct code_page *page = &code->pages[code->page_of[page_number] - 1];
-    unsigned end = offset + size_bytes;
-    uint64_t granules = 0;
-    for (unsigned granule = offset >> GRANULE_SHIFT; granule <= (end - 1) >> GRANULE_SHIFT;
-         granule++) {
-        granules |= (uint64_t)1 << granule;
-    }
-    if ((page->granules & granules) == 0) {
-        return false;
-    }
-    unsigned first = offset > BLOCK_BYTES_MAX ? offset - BLOCK_BYTES_MAX : 0;
-    for (unsigned start = first & ~1U; start < end; start += 2) {
-        uint32_t at = page->at[start / 2];
-        if (at != 0 && start + code_block(code, at)->bytes > offset) {
+    for (unsigned half = offset / 2; half <= (offset + size_bytes - 1) / 2; half++) {
+        if ((page->covered[half / 64] >> half % 64 & 1) != 0) {
+            memset(page->covered, 0, sizeof page->covered);
             memset(page->at, 0, sizeof page->at);
-            page->granules = 0;
+            memset(page->entry, 0, sizeof page->entry);
             return true;
         }
     }
     return false;
+}
+
+void code_forget_entries(struct code_cache *code) {
+    for (unsigned i = 0; i < code->page_count; i++) {
+        memset(code->pages[i].entry, 0, sizeof code->pages[i].entry);
+    }
 }
 
 void code_drop(struct code_cache *code, struct ram *ram) {
@@ -169,6 +175,5 @@ void code_drop(struct code_cache *code, struct ram *ram) {
     }
     memset(code->pages, 0, code->page_count * sizeof *code->pages);
     code->page_count = 0;
-    code->arena_used_bytes = 16;
-    code->drops++;
+    code->arena_used_bytes = ARENA_START_BYTES;
 }

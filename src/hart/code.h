@@ -8,7 +8,7 @@
 
 enum {
     BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
-    CODE_ARENA_BYTES = 32 << 20,
+    CODE_ARENA_BYTES = 24 << 20,
     CODE_PAGES_MAX = 4096,
     OP_block_end = OP_COUNT /* pseudo operation behind the last instruction of a block */
 };
@@ -22,17 +22,18 @@ enum {
 struct block {
     uint16_t count; /* instructions */
     uint16_t bytes;
-    uint32_t entry; /* a translator's: offset of its code for the block; 0 = none */
     int64_t heat;   /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };
 
-/** Blocks that start in one physical page. */
+/** What is known of the code in one physical page. */
 struct code_page {
-    uint64_t page;               /* number of the page in RAM */
-    uint64_t granules;           /* bit n: some block covers bytes of the n-th 64 bytes */
-    uint32_t at[PAGE_BYTES / 2]; /* block that starts at each half word, in 16-byte units of the
-                                    arena; 0 = none, where a block without entry lies */
+    uint64_t page;                         /* number of the page in RAM */
+    uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
+    uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
+                                       arena; 0 = none */
+    uint32_t entry[PAGE_BYTES / 2]; /* a translator's: offset of its code for each half word; 0 =
+                                       none */
 };
 
 struct code_cache {
@@ -42,15 +43,13 @@ struct code_cache {
     unsigned page_count;
     uint16_t *page_of; /* for each RAM page: 1 + index in pages, 0 = none */
     int64_t heat;      /* what new blocks begin with */
-    uint64_t drops;    /* times that everything was forgotten */
 };
 
 /** @return NULL when out of memory. */
 struct code_cache *code_new(const struct ram *ram);
 void code_free(struct code_cache *code, const struct ram *ram);
 
-/** Has room for one more page and block? When not, the caller drops everything (code_drop) first.
- */
+/** Has room for one more page? When not, the caller drops everything (code_drop) first. */
 bool code_has_room(const struct code_cache *code);
 
 /** The page's entry, made when there is none. Requires code_has_room. The caller flags the RAM
@@ -58,12 +57,15 @@ bool code_has_room(const struct code_cache *code);
 struct code_page *code_page(struct code_cache *code, uint64_t page);
 
 /** Decodes the block at byte @p offset of @p bytes; NULL when its first instruction straddles the
- * page's end. */
+ * page's end. Forgets all other blocks first when there is no room, but nothing translated. */
 struct block *code_build(struct code_cache *code, struct code_page *page,
                          const struct decoder *decoder, const uint8_t *bytes, unsigned offset);
 
 /** Forgets all blocks of the page if one covers any of the bytes written. @return true when so. */
 bool code_wrote(struct code_cache *code, uint64_t page, unsigned offset, unsigned size_bytes);
+
+/** Forgets all that was translated. */
+void code_forget_entries(struct code_cache *code);
 
 /** Forgets everything; pages lose PAGE_CODE. Fetch TLBs must be flushed with it. */
 void code_drop(struct code_cache *code, struct ram *ram);

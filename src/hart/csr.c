@@ -436,6 +436,7 @@ static void write_supervisor(struct hart *hart, unsigned number, uint64_t value)
         break;
     case CSR_SENVCFG:
         hart->senvcfg = merge(hart->senvcfg, value, envcfg_mask(hart, value));
+        hart_changed(hart);
         break;
     case CSR_SSCRATCH:
         hart->sscratch = value;

@@ -155,14 +155,6 @@ static inline enum flow exec_sc_d(struct hart *hart, const struct insn *insn) {
 
 /* -- Cache blocks: without caches they only check ---------------------------------------------- */
 
-/** Does menvcfg, and in U mode senvcfg, have any of @p bits on, as the mode asks? */
-static inline bool exec_envcfg_allows(const struct hart *hart, uint64_t bits) {
-    if (hart->priv != PRIV_M && (hart->menvcfg & bits) == 0) {
-        return false;
-    }
-    return hart->priv != PRIV_U || (hart->senvcfg & bits) != 0;
-}
-
 /** Translates the block of the address in rs1: what is allowed there must hold for all 64 bytes. */
 static inline enum access_fault exec_block(struct hart *hart, const struct insn *insn,
                                            enum access access, paddr *address) {
@@ -179,7 +171,7 @@ static inline enum access_fault exec_block(struct hart *hart, const struct insn 
 /** cbo.inval, cbo.clean, cbo.flush: load or store permission is enough; faults are those of a
  * store. */
 static inline enum flow exec_cbo(struct hart *hart, const struct insn *insn, uint64_t envcfg_bits) {
-    if (!exec_envcfg_allows(hart, envcfg_bits)) {
+    if (!hart_envcfg_allows(hart, envcfg_bits)) {
         return exec_illegal(hart, insn);
     }
     const struct bus *bus = hart->harts->bus;
@@ -211,7 +203,7 @@ static inline enum flow exec_cbo_flush(struct hart *hart, const struct insn *ins
 
 static inline enum flow exec_cbo_zero(struct hart *hart, const struct insn *insn) {
     static const uint8_t zeros[CACHE_LINE_BYTES];
-    if (!exec_envcfg_allows(hart, ENVCFG_CBZE)) {
+    if (!hart->zeroes_blocks) {
         return exec_illegal(hart, insn);
     }
     paddr address;

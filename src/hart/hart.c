@@ -171,6 +171,7 @@ void hart_sret(struct hart *hart) {
 }
 
 void hart_changed(struct hart *hart) {
+    hart->zeroes_blocks = hart_envcfg_allows(hart, ENVCFG_CBZE);
     mmu_set_contexts(hart);
     hart->check = true;
 }
@@ -181,40 +182,66 @@ uint64_t hart_retired(const struct hart *hart) {
 
 /* -- State ----------------------------------------------------------------------------------- */
 
-static void state_u64s(struct stream *stream, const uint64_t *values, size_t count) {
+/* Names are for people who compare two harts: see stream_name(). */
+
+static void state_u64s(struct stream *stream, const char *name, const uint64_t *values,
+                       size_t count) {
+    stream_name(stream, name, sizeof *values);
     for (size_t i = 0; i < count; i++) {
         stream_u64(stream, values[i]);
     }
 }
 
-static void state_traps(const struct hart *hart, struct stream *stream) {
-    const uint64_t registers[] = {
-        hart->lines, hart->mip,      hart->mie,     hart->mideleg, hart->medeleg,
-        hart->mtvec, hart->mscratch, hart->mepc,    hart->mcause,  hart->mtval,
-        hart->stvec, hart->sscratch, hart->sepc,    hart->scause,  hart->stval,
-        hart->satp,  hart->stimecmp, hart->menvcfg, hart->senvcfg, hart->mstatus,
-    };
-    state_u64s(stream, registers, COUNT(registers));
+static void state_u32(struct stream *stream, const char *name, uint32_t value) {
+    stream_name(stream, name, sizeof value);
+    stream_u32(stream, value);
 }
 
-static void hart_state(const struct hart *hart, struct stream *stream) {
-    state_u64s(stream, hart->x, X_SINK);
-    state_u64s(stream, hart->f, COUNT(hart->f));
-    stream_u64(stream, hart->pc);
-    stream_u8(stream, hart->priv);
-    stream_u8(stream, hart->frm);
-    stream_u8(stream, hart->fflags);
+static void state_u8(struct stream *stream, const char *name, uint8_t value) {
+    stream_name(stream, name, sizeof value);
+    stream_u8(stream, value);
+}
+
+#define REGISTER(name) {#name, &hart->name}
+
+static void state_traps(const struct hart *hart, struct stream *stream) {
+    const struct {
+        const char *name;
+        const uint64_t *value;
+    } registers[] = {
+        {"interrupt lines", &hart->lines},
+        REGISTER(mip),     REGISTER(mie),      REGISTER(mideleg),  REGISTER(medeleg),
+        REGISTER(mtvec),   REGISTER(mscratch), REGISTER(mepc),     REGISTER(mcause),
+        REGISTER(mtval),   REGISTER(stvec),    REGISTER(sscratch), REGISTER(sepc),
+        REGISTER(scause),  REGISTER(stval),    REGISTER(satp),     REGISTER(stimecmp),
+        REGISTER(menvcfg), REGISTER(senvcfg),  REGISTER(mstatus),
+    };
+    for (size_t i = 0; i < COUNT(registers); i++) {
+        state_u64s(stream, registers[i].name, registers[i].value, 1);
+    }
+}
+
+void hart_state(const struct hart *hart, struct stream *stream) {
+    state_u64s(stream, "x", hart->x, X_SINK);
+    state_u64s(stream, "f", hart->f, COUNT(hart->f));
+    state_u64s(stream, "pc", &hart->pc, 1);
+    state_u8(stream, "privilege", hart->priv);
+    state_u8(stream, "frm", hart->frm);
+    state_u8(stream, "fflags", hart->fflags);
     state_traps(hart, stream);
-    stream_u32(stream, hart->mcounteren);
-    stream_u32(stream, hart->scounteren);
-    stream_u32(stream, hart->mcountinhibit);
-    stream_u64(stream, hart->cycle.base);
-    stream_u64(stream, hart->instret.base);
-    stream_u64(stream, hart->unretired);
+    state_u32(stream, "mcounteren", hart->mcounteren);
+    state_u32(stream, "scounteren", hart->scounteren);
+    state_u32(stream, "mcountinhibit", hart->mcountinhibit);
+    state_u64s(stream, "mcycle less steps", &hart->cycle.base, 1);
+    state_u64s(stream, "minstret less retired", &hart->instret.base, 1);
+    state_u64s(stream, "steps not retired", &hart->unretired, 1);
+    stream_name(stream, "configuration of PMP entry ", 1);
     stream_bytes(stream, hart->pmpcfg, sizeof hart->pmpcfg);
-    state_u64s(stream, hart->pmpaddr, PMP_ENTRIES);
+    state_u64s(stream, "pmpaddr", hart->pmpaddr, PMP_ENTRIES);
+    stream_name(stream, "reservation held", 1);
     stream_bool(stream, hart->reserved);
-    stream_u64(stream, hart->reserved ? hart->reservation : 0);
+    state_u64s(stream, "reservation", &(uint64_t){hart->reserved ? hart->reservation : 0}, 1);
+    stream_name(stream, "supervisor timer, byte ", 1);
     timer_state(&hart->supervisor_timer.timer, stream);
 }
 

@@ -23,6 +23,14 @@ enum { HARTS_MAX = 512, CACHE_LINE_BYTES = 64, PMP_ENTRIES = 16, HPM_COUNTERS = 
 /** Told when a store of @p size_bytes at @p address has touched the 8 bytes of tohost. */
 typedef void tohost_fn(void *owner, paddr address, uint64_t size_bytes);
 
+enum { WRITE_SLOTS = 2 };
+
+/** Slots of data TLBs that may hold write permission for a page of RAM. */
+struct write_slots {
+    uint16_t slot[WRITE_SLOTS];
+    uint16_t count; /* more than WRITE_SLOTS: any slot may */
+};
+
 /** What the harts of a machine share: memory, time, decoded code. */
 struct harts {
     struct hart **hart; /* count of them, owned */
@@ -40,6 +48,8 @@ struct harts {
     struct hart *writer; /* hart whose store is under way, NULL for a device's */
     uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
     size_t table_count;
+    uint64_t table_stores;           /* to pages flagged as page tables */
+    struct write_slots *write_slots; /* for each RAM page */
 };
 
 /**
@@ -70,7 +80,9 @@ enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
 enum { X_SINK = 32 }; /* x[X_SINK] swallows writes to x0 */
 
-enum { TLB_SETS = 8, TLB_ENTRIES = 256, FETCH_ENTRIES = 256 };
+/* A data set has two ways, one behind the other: what is looked at first, and what that pushed
+ * out. */
+enum { TLB_SETS = 8, TLB_ENTRIES = 512, TLB_SLOTS = 2 * TLB_ENTRIES, FETCH_ENTRIES = 512 };
 
 /** Translation for loads and stores of one page in the context that its set belongs to. */
 struct tlb_entry {
@@ -80,10 +92,10 @@ struct tlb_entry {
     paddr leaf;          /* address of the leaf page-table entry it rests on, or TLB_NO_LEAF */
 };
 
-/** Translation for instruction fetch. A key is page number | context << 52. */
+/** Translation for instruction fetch of one page, likewise. */
 struct fetch_entry {
-    uint64_t key;
-    struct code_page *page;
+    uint64_t page; /* virtual address of the page, or TLB_EMPTY */
+    struct code_page *code;
     paddr base; /* physical address of the page */
     paddr leaf;
 };
@@ -149,6 +161,12 @@ enum {
 #define ENVCFG_PBMTE ((uint64_t)1 << 62)
 #define ENVCFG_STCE ((uint64_t)1 << 63)
 
+/** Bytes [first, end) for which physical memory protection decides alike; empty when unknown. */
+struct pmp_area {
+    paddr first, end;
+    unsigned allowed; /* OR of enum access */
+};
+
 /** One of mcycle and minstret: reads as base + count since; while inhibited it stands at base. */
 struct counter {
     uint64_t base; /* value - count when running, value when inhibited; modulo 2^64 */
@@ -159,7 +177,8 @@ struct hart {
     /* What the fast paths touch. */
     uint64_t x[33];
     uint64_t pc;            /* exact between blocks and whenever the hart calls out */
-    struct tlb_entry *data_tlb; /* the set of data_context */
+    struct tlb_entry *data_tlb;    /* the set of data_context */
+    struct fetch_entry *fetch_tlb; /* the set of fetch_context */
     uint64_t data_context;  /* context of loads and stores, in bits 63:52 */
     uint64_t fetch_context; /* context of fetches, in bits 63:52 */
     struct clock
@@ -181,9 +200,8 @@ struct hart {
         const uint8_t *code; /* what entries of code pages are offsets from */
         uint32_t mxcsr;      /* the host's floating-point state, as code finds and leaves it */
     } region;                /* a translator's */
+    bool zeroes_blocks;  /* cbo.zero is allowed in the present mode */
     uint8_t target_mask; /* address bits that a jump target may not have: 2 without C, else 0 */
-    struct tlb_entry tlb[TLB_SETS * TLB_ENTRIES]; /* a set for each context that is in use */
-    struct fetch_entry fetch[FETCH_ENTRIES];
 
     /* The rest of the architecture. */
     unsigned id;
@@ -206,17 +224,30 @@ struct hart {
     struct comparator supervisor_timer; /* stimecmp, on the hart's own clock */
 
     /* Caches of the above: never part of the state. */
-    uint64_t tlb_context[TLB_SETS]; /* data_context that a set of tlb belongs to */
-    unsigned tlb_next;              /* set to be given to the next context */
+    struct tlb_entry tlb[TLB_SETS][TLB_SLOTS]; /* a set for each context that is in use */
+    struct fetch_entry fetch[TLB_SETS][FETCH_ENTRIES];
+    uint64_t tlb_context[TLB_SETS];       /* data_context that a set belongs to, or TLB_EMPTY */
+    uint64_t fetch_set_context[TLB_SETS]; /* fetch_context, likewise */
+    unsigned tlb_next, fetch_next;        /* set to be given to the next context */
     uint64_t space_satp[256]; /* satp that a translation space number stands for */
     bool space_used[256];
-    unsigned pmp_count;    /* PMP entries up to the last that is on */
+    unsigned pmp_count;           /* PMP entries up to the last that is on */
+    struct pmp_area pmp_area[4];  /* what was decided last, by privilege */
     struct insn single[2]; /* room for a one-instruction block */
+    uint64_t data_fills, fetch_fills; /* TLB entries made so far: misses that memory answered */
 };
 
 /** Does the CPU have this extension? */
 static inline bool hart_has(const struct hart *hart, enum ext ext) {
     return (hart->harts->ext & ext_bit(ext)) != 0;
+}
+
+/** Does menvcfg, and in U mode senvcfg, have any of @p bits on, as the mode asks? */
+static inline bool hart_envcfg_allows(const struct hart *hart, uint64_t bits) {
+    if (hart->priv != PRIV_M && (hart->menvcfg & bits) == 0) {
+        return false;
+    }
+    return hart->priv != PRIV_U || (hart->senvcfg & bits) != 0;
 }
 
 /* -- hart.c: reset, traps, interrupts ---------------------------------------------------------- */
@@ -256,6 +287,9 @@ void hart_sret(struct hart *hart);
 /** After a change of privilege, mstatus, satp, PMP or envcfg: recomputes contexts; sets check. */
 void hart_changed(struct hart *hart);
 
+/** Walks the hart's state, with names. */
+void hart_state(const struct hart *hart, struct stream *stream);
+
 /** Instructions retired. */
 uint64_t hart_retired(const struct hart *hart);
 
@@ -289,11 +323,10 @@ enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_FETCH = 4 };
 
 /** Permissions (OR of enum access) for all of [address, address + size) at @p priv; partial matches
  * give none. */
-unsigned pmp_check(const struct hart *hart, paddr address, uint64_t size_bytes,
-                   enum privilege priv);
+unsigned pmp_check(struct hart *hart, paddr address, uint64_t size_bytes, enum privilege priv);
 /** The same for the page around @p address; *uniform = false when entries cut the page, then check
  * each access. */
-unsigned pmp_check_page(const struct hart *hart, paddr address, enum privilege priv, bool *uniform);
+unsigned pmp_check_page(struct hart *hart, paddr address, enum privilege priv, bool *uniform);
 
 /** All entries off and unlocked; the caller then calls mmu_flush and hart_changed. */
 void pmp_reset(struct hart *hart);
@@ -323,6 +356,7 @@ struct translation {
     unsigned allowed; /* enum access bits under the asking context; fetch on its own, read and write
                          together */
     paddr leaf;       /* address of the leaf entry, TLB_NO_LEAF when untranslated */
+    bool spans;       /* the leaf maps more than one page */
     bool whole_page;  /* allowed holds for the whole page: may go to a TLB */
     paddr pointers[WALK_LEVELS_MAX]; /* addresses of the entries that led to the leaf */
     unsigned pointer_count;

@@ -33,18 +33,17 @@ static void reservations_end(struct harts *harts, paddr address, uint64_t size_b
 
 static void code_changed(struct harts *harts, paddr address, uint64_t size_bytes) {
     unsigned offset = (unsigned)(address & (PAGE_BYTES - 1));
-    if (code_wrote(harts->code, ram_page(&harts->bus->ram, address), offset,
-                   (unsigned)size_bytes)) {
-        for (unsigned i = 0; i < harts->count; i++) {
-            harts->hart[i]->check = true;
-        }
+    uint64_t page = ram_page(&harts->bus->ram, address);
+    if (code_wrote(harts->code, page, offset, (unsigned)size_bytes)) {
+        mmu_code_gone(harts, address);
+        harts->bus->ram.page_flags[page] &= (uint8_t)~PAGE_CODE;
     }
 }
 
 static void before_write(void *owner, paddr address, uint64_t size_bytes) {
     struct harts *harts = owner;
     uint8_t flags = harts->bus->ram.page_flags[ram_page(&harts->bus->ram, address)];
-    if ((flags & (PAGE_LEAF_TABLE | PAGE_POINTER_TABLE)) != 0) {
+    if ((flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE | PAGE_POINTER_TABLE)) != 0) {
         mmu_tables_written(harts, address, size_bytes);
     }
     if ((flags & PAGE_CODE) != 0) {
@@ -119,10 +118,11 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
     unsigned count = sched->vcpu_count;
     harts->hart = calloc(count, sizeof(struct hart *));
     harts->tables = calloc(TABLES_MAX, sizeof *harts->tables);
+    harts->write_slots = calloc(bus->ram.size_bytes >> PAGE_SHIFT, sizeof *harts->write_slots);
     harts->decoder = decoder_new(ext);
     harts->code = code_new(&bus->ram);
-    bool complete = harts->hart != NULL && harts->tables != NULL && harts->decoder != NULL &&
-                    harts->code != NULL;
+    bool complete = harts->hart != NULL && harts->tables != NULL &&
+                    harts->write_slots != NULL && harts->decoder != NULL && harts->code != NULL;
     while (complete && harts->count < count) {
         harts->hart[harts->count] = hart_new(harts, harts->count);
         complete = harts->hart[harts->count] != NULL;
@@ -144,6 +144,7 @@ void harts_free(struct harts *harts) {
     }
     free(harts->hart);
     free(harts->tables);
+    free(harts->write_slots);
     decoder_free(harts->decoder);
     code_free(harts->code, &harts->bus->ram);
     *harts = (struct harts){.bus = harts->bus};

@@ -29,30 +29,29 @@
 
 /** The block at pc, from the fetch TLB alone, or NULL. */
 static ALWAYS_INLINE struct block *block_at(struct hart *hart) {
-    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
-    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
-    if (unlikely(entry->key != key)) {
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
+    if (unlikely(entry->page != mmu_page(hart->pc))) {
         return NULL;
     }
-    uint32_t at = entry->page->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
+    uint32_t at = entry->code->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
     return at == 0 ? NULL : code_block(hart->harts->code, at);
 }
 
-/** Decodes the block at pc, if its code can be kept. @return false: the fetch trapped. */
+/** Makes the block at pc findable, if its code can be kept. @return false: the fetch trapped. */
 static bool block_make(struct hart *hart) {
     struct harts *harts = hart->harts;
-    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
     if (!code_has_room(harts->code)) {
         harts_drop_caches(harts);
     }
-    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
-    if (entry->key != key && !mmu_fetch_fill(hart)) {
+    uint64_t page = mmu_page(hart->pc);
+    if (mmu_fetch_entry(hart, hart->pc)->page != page && !mmu_fetch_fill(hart)) {
         return false;
     }
-    if (entry->key == key) {
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
+    unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
+    if (entry->page == page && entry->code->at[offset / 2] == 0) {
         const uint8_t *bytes = ram_at(&harts->bus->ram, entry->base);
-        code_build(harts->code, entry->page, harts->decoder, bytes,
-                   (unsigned)(hart->pc & (PAGE_BYTES - 1)));
+        code_build(harts->code, entry->code, harts->decoder, bytes, offset);
     }
     return true;
 }
@@ -70,10 +69,8 @@ static const struct insn *single_make(struct hart *hart) {
     return hart->single;
 }
 
-/** First instruction of the single-instruction block at pc, taken from a kept block when there is
- * one. */
-static const struct insn *single_at(struct hart *hart) {
-    const struct block *block = block_at(hart);
+/** The first instruction at pc alone, taken from its block when there is one. */
+static const struct insn *single_at(struct hart *hart, const struct block *block) {
     if (block == NULL) {
         return single_make(hart);
     }
@@ -81,24 +78,6 @@ static const struct insn *single_at(struct hart *hart) {
     hart->single[0] = block->insns[0];
     hart->single[1] = code_placed((struct insn){.op = OP_block_end, .length = 2}, length);
     return hart->single;
-}
-
-/**
- * The instructions to run at pc, at most @p budget_steps of them.
- * @return NULL: the fetch trapped, which took a step.
- */
-static const struct insn *insns_at(struct hart *hart, uint64_t budget_steps) {
-    const struct block *block = block_at(hart);
-    if (block == NULL) {
-        if (!block_make(hart)) {
-            return NULL;
-        }
-        block = block_at(hart);
-    }
-    if (block == NULL || block->count > budget_steps) {
-        return single_at(hart);
-    }
-    return block->insns;
 }
 
 /* -- Running ----------------------------------------------------------------------------------- */
@@ -120,6 +99,14 @@ next_block:
         return at;
     }
     struct block *block = block_at(hart);
+    if (unlikely(block == NULL)) {
+        hart->clock->steps = at;
+        if (!block_make(hart)) {
+            at++;
+            goto next_block;
+        }
+        block = block_at(hart);
+    }
     if (likely(block != NULL && block->count <= end - at)) {
         if (unlikely(--block->heat < hart->heat_floor)) {
             return at;
@@ -127,7 +114,7 @@ next_block:
         insn = block->insns;
     } else {
         hart->clock->steps = at;
-        insn = insns_at(hart, end - at);
+        insn = single_at(hart, block);
         if (insn == NULL) {
             at++;
             goto next_block;

@@ -8,19 +8,24 @@
  * 1. The context is part of the key. A change of satp, privilege, SUM or MXR selects other entries
  * and drops none. ASIDs need no tag of their own: the space is named by satp as a whole, and
  * entries are right under any ASID.
- * 2. A page that holds an entry's leaf carries PAGE_LEAF_TABLE, pages that held the pointers to it
- * carry PAGE_POINTER_TABLE. Flagged pages have no write permission in any TLB, so each store to
- * them comes by tables_written() before it takes place, which looks at what stands there until now:
+ * 2. A page that holds an entry's leaf carries PAGE_LEAF_TABLE (PAGE_SPAN_TABLE where the leaf maps
+ * more than one page), pages that held the pointers to it carry PAGE_POINTER_TABLE. Flagged pages
+ * have no write permission in any TLB, so each store to them comes by mmu_tables_written() before
+ * it takes place, which looks at what stands there until now:
  *      - an invalid entry: nothing can rest on it, nothing is dropped. Most stores to page tables
  * are these.
- *      - a leaf: the entries that rest on it are found by its address and dropped, on every hart.
- *      - a pointer: everything is dropped, on every hart, and all table flags with it.
+ *      - a leaf: the entries that rest on it are found by its place and dropped, on every hart.
+ *      - a pointer: if the table it leads to is a leaf table, what rests there is dropped; if that
+ * table still has pointers, everything is, and all table flags with it.
  * 3. Walks refuse what permission or a missing A or D bit forbids, and entries hold only what walks
  * granted. So an entry never says more than a walk would say now.
  * 4. A change of PMP or menvcfg flushes the hart's TLBs.
  *
- * A page that was a table once and is ordinary memory now loses its flag at the first store that
- * finds no entry resting in it, so freed tables do not stay slow.
+ * 5. Whatever takes a permission away sets hart->check on every hart that may have had it, so that
+ * an engine that has looked at an entry need not look again before it leaves its block.
+ *
+ * A page that was a table once and is ordinary memory now loses its flag at one of the next stores
+ * to it, so freed tables do not stay slow.
  *
  * Rejected: flushing on sfence.vma alone, as hardware does. It is legal, but then what a guest
  * without fences sees would depend on the size of the TLB, on grants and on cache drops. */
@@ -41,7 +46,7 @@
 #define PTE_PBMT ((uint64_t)3 << 61)
 #define PTE_N ((uint64_t)1 << 63)
 
-enum { SATP_BARE = 0, SATP_SV39 = 8, SPACES = 256 };
+enum { SATP_BARE = 0, SATP_SV39 = 8, SPACES = 256, PTES = PAGE_BYTES / 8 };
 
 /* -- Contexts ---------------------------------------------------------------------------------- */
 
@@ -73,37 +78,58 @@ enum privilege mmu_data_privilege(const struct hart *hart) {
     return (enum privilege)hart->priv;
 }
 
-/** The set of the present data context; a context that has none takes the oldest. */
-static struct tlb_entry *data_set(struct hart *hart) {
+/**
+ * The set that belongs to @p context, emptied when it belonged to another; the oldest gives way.
+ * @param sets  Contexts of the sets. @param next  Set to be given away next.
+ */
+static unsigned set_of(uint64_t *sets, unsigned *next, uint64_t context, bool *empty) {
     for (unsigned i = 0; i < TLB_SETS; i++) {
-        if (hart->tlb_context[i] == hart->data_context) {
-            return &hart->tlb[i * TLB_ENTRIES];
+        if (sets[i] == context) {
+            *empty = false;
+            return i;
         }
     }
-    unsigned set = hart->tlb_next;
-    hart->tlb_next = (set + 1) % TLB_SETS;
-    hart->tlb_context[set] = hart->data_context;
-    struct tlb_entry *entries = &hart->tlb[set * TLB_ENTRIES];
-    memset(entries, 0xff, TLB_ENTRIES * sizeof *entries);
-    return entries;
+    unsigned set = *next;
+    *next = (set + 1) % TLB_SETS;
+    sets[set] = context;
+    *empty = true;
+    return set;
+}
+
+static void data_set_select(struct hart *hart) {
+    bool empty;
+    unsigned set = set_of(hart->tlb_context, &hart->tlb_next, hart->data_context, &empty);
+    hart->data_tlb = hart->tlb[set];
+    if (empty) {
+        memset(hart->data_tlb, 0xff, sizeof hart->tlb[set]);
+    }
+}
+
+static void fetch_set_select(struct hart *hart) {
+    bool empty;
+    unsigned set = set_of(hart->fetch_set_context, &hart->fetch_next, hart->fetch_context, &empty);
+    hart->fetch_tlb = hart->fetch[set];
+    if (empty) {
+        memset(hart->fetch_tlb, 0xff, sizeof hart->fetch[set]);
+    }
 }
 
 void mmu_set_contexts(struct hart *hart) {
     uint64_t space = space_number(hart);
     hart->data_context = context_key(space, mmu_data_privilege(hart), hart->mstatus);
-    hart->data_tlb = data_set(hart);
     hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
+    data_set_select(hart);
+    fetch_set_select(hart);
 }
 
 /* -- Dropping entries -------------------------------------------------------------------------- */
 
+/* Sets are emptied when a context takes them, so only those in use cost anything. */
 void mmu_flush(struct hart *hart) {
-    memset(hart->tlb, 0xff, sizeof hart->tlb);
     memset(hart->tlb_context, 0xff, sizeof hart->tlb_context);
-    memset(hart->fetch, 0xff, sizeof hart->fetch);
-    hart->data_tlb = hart->tlb;
-    hart->tlb_context[0] = hart->data_context;
-    hart->tlb_next = 1;
+    memset(hart->fetch_set_context, 0xff, sizeof hart->fetch_set_context);
+    data_set_select(hart);
+    fetch_set_select(hart);
     hart->check = true;
 }
 
@@ -113,43 +139,116 @@ void mmu_drop_all(struct harts *harts) {
     }
     for (size_t i = 0; i < harts->table_count; i++) {
         harts->bus->ram.page_flags[harts->tables[i]] &=
-            (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_POINTER_TABLE);
+            (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE | PAGE_POINTER_TABLE);
     }
     harts->table_count = 0;
 }
 
-/** Drops what rests on the leaf at @p leaf. @return true when any entry rests on a leaf of the same
- * page. */
-static bool leaf_drop(struct hart *hart, paddr leaf) {
-    bool page_in_use = false;
-    for (unsigned i = 0; i < TLB_SETS * TLB_ENTRIES; i++) {
-        struct tlb_entry *entry = &hart->tlb[i];
-        if (entry->leaf == leaf) {
-            memset(entry, 0xff, sizeof *entry);
-            hart->check = true;
-        } else if (entry->leaf >> PAGE_SHIFT == leaf >> PAGE_SHIFT) {
-            page_in_use = true;
-        }
-    }
-    for (unsigned i = 0; i < FETCH_ENTRIES; i++) {
-        struct fetch_entry *entry = &hart->fetch[i];
-        if (entry->leaf == leaf) {
-            memset(entry, 0xff, sizeof *entry);
-            hart->check = true;
-        } else if (entry->leaf >> PAGE_SHIFT == leaf >> PAGE_SHIFT) {
-            page_in_use = true;
-        }
-    }
-    return page_in_use;
+/** Entries that rest on leaf entries in [first, end). */
+struct leaves {
+    paddr first, end;
+};
+
+static bool rests_on(paddr leaf, const struct leaves *leaves) {
+    return leaf >= leaves->first && leaf < leaves->end;
 }
 
-static void leaf_written(struct harts *harts, paddr leaf) {
-    bool page_in_use = false;
-    for (unsigned i = 0; i < harts->count; i++) {
-        page_in_use |= leaf_drop(harts->hart[i], leaf);
+/** Drops what rests on @p leaves from every @p step-th slot of the sets in use, from slot @p slot
+ * on. */
+static void slots_drop(struct hart *hart, const struct leaves *leaves, unsigned slot,
+                       unsigned step) {
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned i = slot; hart->tlb_context[set] != TLB_EMPTY && i < TLB_SLOTS; i += step) {
+            if (rests_on(hart->tlb[set][i].leaf, leaves)) {
+                memset(&hart->tlb[set][i], 0xff, sizeof hart->tlb[set][i]);
+            }
+        }
     }
-    if (!page_in_use) {
-        harts->bus->ram.page_flags[ram_page(&harts->bus->ram, leaf)] &= (uint8_t)~PAGE_LEAF_TABLE;
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned i = slot % FETCH_ENTRIES;
+             hart->fetch_set_context[set] != TLB_EMPTY && i < FETCH_ENTRIES; i += step) {
+            if (rests_on(hart->fetch[set][i].leaf, leaves)) {
+                memset(&hart->fetch[set][i], 0xff, sizeof hart->fetch[set][i]);
+            }
+        }
+    }
+}
+
+static void leaves_drop(struct harts *harts, const struct leaves *leaves, unsigned slot,
+                        unsigned step) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        slots_drop(harts->hart[i], leaves, slot, step);
+        harts->hart[i]->check = true;
+    }
+}
+
+/** Does any entry rest on a leaf in the page? */
+static bool page_rests(const struct hart *hart, paddr page) {
+    const struct leaves leaves = {page, page + PAGE_BYTES};
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned i = 0; hart->tlb_context[set] != TLB_EMPTY && i < TLB_SLOTS; i++) {
+            if (rests_on(hart->tlb[set][i].leaf, &leaves)) {
+                return true;
+            }
+        }
+        for (unsigned i = 0; hart->fetch_set_context[set] != TLB_EMPTY && i < FETCH_ENTRIES; i++) {
+            if (rests_on(hart->fetch[set][i].leaf, &leaves)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void leaf_flags_clear(struct harts *harts, paddr leaf) {
+    harts->bus->ram.page_flags[ram_page(&harts->bus->ram, leaf)] &=
+        (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE);
+}
+
+/** Now and then: a page in which nothing rests any more is no table. What was reached through
+ * pointers nobody knows, so there everything goes. */
+static void table_review(struct harts *harts, paddr at, uint8_t flags) {
+    enum { REVIEW_STORES = 256 };
+    if (++harts->table_stores % REVIEW_STORES != 0) {
+        return;
+    }
+    if ((flags & PAGE_POINTER_TABLE) != 0) {
+        mmu_drop_all(harts);
+        return;
+    }
+    for (unsigned i = 0; i < harts->count; i++) {
+        if (page_rests(harts->hart[i], at & ~(paddr)(PAGE_BYTES - 1))) {
+            return;
+        }
+    }
+    leaf_flags_clear(harts, at);
+}
+
+/* A leaf of the lowest level says by its place which slots its page can have: its index in the
+ * table is the low nine bits of the page number. */
+static void leaf_written(struct harts *harts, paddr leaf, uint8_t flags) {
+    const struct leaves leaves = {leaf, leaf + 1};
+    bool spans = (flags & PAGE_SPAN_TABLE) != 0;
+    unsigned idx = (unsigned)(leaf % PAGE_BYTES / 8);
+    leaves_drop(harts, &leaves, spans ? 0 : idx, spans ? 1 : PTES);
+}
+
+/** A pointer to the table at @p table changes: what was reached through it is dropped. */
+static void pointer_written(struct harts *harts, paddr table) {
+    struct ram *ram = &harts->bus->ram;
+    uint8_t flags = ram_holds(ram, table, PAGE_BYTES) ? ram->page_flags[ram_page(ram, table)] : 0;
+    for (unsigned i = 0; (flags & PAGE_POINTER_TABLE) != 0 && i < PTES; i++) {
+        uint64_t pte;
+        memcpy(&pte, ram_at(ram, table + 8 * i), sizeof pte);
+        if ((pte & PTE_V) != 0 && (pte & (PTE_R | PTE_W | PTE_X)) == 0) {
+            mmu_drop_all(harts);
+            return;
+        }
+    }
+    if ((flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE)) != 0) {
+        const struct leaves leaves = {table, table + PAGE_BYTES};
+        leaves_drop(harts, &leaves, 0, 1);
+        leaf_flags_clear(harts, table);
     }
 }
 
@@ -159,37 +258,72 @@ void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes)
         uint64_t old;
         memcpy(&old, ram_at(ram, at), sizeof old);
         uint8_t flags = ram->page_flags[ram_page(ram, at)];
-        if ((old & PTE_V) == 0) {
-            continue;
-        }
-        if ((old & (PTE_R | PTE_W | PTE_X)) != 0) {
-            if ((flags & PAGE_LEAF_TABLE) != 0) {
-                leaf_written(harts, at);
-            }
-        } else if ((flags & PAGE_POINTER_TABLE) != 0) {
-            mmu_drop_all(harts);
+        table_review(harts, at, flags);
+        bool valid = (old & PTE_V) != 0;
+        bool pointer = (old & (PTE_R | PTE_W | PTE_X)) == 0;
+        if (valid && pointer && (flags & PAGE_POINTER_TABLE) != 0) {
+            pointer_written(harts, bits_get(old, 53, 10) << PAGE_SHIFT);
+        } else if (valid && !pointer &&
+                   (flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE)) != 0) {
+            leaf_written(harts, at, flags);
         }
     }
 }
 
 /** Takes write permission for a page away from every TLB. */
-static void page_revoke(struct harts *harts, const uint8_t *host) {
+static void page_revoke(struct harts *harts, uint64_t page) {
+    const uint8_t *host = harts->bus->ram.bytes + (page << PAGE_SHIFT);
+    struct write_slots *slots = &harts->write_slots[page];
+    bool many = slots->count > WRITE_SLOTS;
+    unsigned count = many ? TLB_SLOTS : 2U * slots->count;
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
-        for (unsigned j = 0; j < TLB_SETS * TLB_ENTRIES; j++) {
-            struct tlb_entry *entry = &hart->tlb[j];
+        for (unsigned j = 0; j < TLB_SETS * count; j++) {
+            unsigned at = j % count;
+            unsigned slot = many ? at : slots->slot[at / 2] + at % 2 * TLB_ENTRIES;
+            struct tlb_entry *entry = &hart->tlb[j / count][slot];
             if (mmu_host(entry, entry->write_page) == host) {
                 entry->write_page = TLB_EMPTY;
             }
         }
+        hart->check |= count > 0;
     }
+    slots->count = 0;
+}
+
+void mmu_code_gone(struct harts *harts, paddr address) {
+    paddr base = address & ~(paddr)(PAGE_BYTES - 1);
+    for (unsigned i = 0; i < harts->count; i++) {
+        struct hart *hart = harts->hart[i];
+        for (unsigned j = 0; j < TLB_SETS * FETCH_ENTRIES; j++) {
+            struct fetch_entry *entry = &hart->fetch[j / FETCH_ENTRIES][j % FETCH_ENTRIES];
+            if (entry->base == base) {
+                memset(entry, 0xff, sizeof *entry);
+            }
+        }
+        hart->check = true;
+    }
+}
+
+/** Remembers that a slot gives write permission for a page. */
+static void write_granted(struct harts *harts, uint64_t page, unsigned slot) {
+    struct write_slots *slots = &harts->write_slots[page];
+    for (unsigned i = 0; i < slots->count; i++) {
+        if (slots->count > WRITE_SLOTS || slots->slot[i] == slot) {
+            return;
+        }
+    }
+    if (slots->count < WRITE_SLOTS) {
+        slots->slot[slots->count] = (uint16_t)slot;
+    }
+    slots->count++;
 }
 
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag) {
     struct ram *ram = &harts->bus->ram;
     uint64_t page = ram_page(ram, address);
     if (ram->page_flags[page] == 0) {
-        page_revoke(harts, ram->bytes + (page << PAGE_SHIFT));
+        page_revoke(harts, page);
     }
     ram->page_flags[page] |= (uint8_t)flag;
 }
@@ -202,7 +336,7 @@ static void table_flag(struct harts *harts, paddr address, enum page_flag flag) 
     if ((flags & flag) != 0) {
         return;
     }
-    if ((flags & (PAGE_LEAF_TABLE | PAGE_POINTER_TABLE)) == 0) {
+    if ((flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE | PAGE_POINTER_TABLE)) == 0) {
         harts->tables[harts->table_count++] = page;
     }
     mmu_flag_page(harts, address, flag);
@@ -263,7 +397,7 @@ static unsigned leaf_allows(const struct walk *walk) {
 }
 
 static bool table_allowed(const struct walk *walk, enum access access) {
-    const struct hart *hart = walk->hart;
+    struct hart *hart = walk->hart;
     return ram_holds(&hart->harts->bus->ram, walk->at, 8) &&
            (pmp_check(hart, walk->at, 8, PRIV_S) & access) != 0;
 }
@@ -307,6 +441,7 @@ static enum access_fault walk_leaf(struct walk *walk) {
     walk->out->allowed = allowed;
     walk->out->address = leaf_address(walk);
     walk->out->leaf = walk->at;
+    walk->out->spans = walk->level > 0;
     return fault;
 }
 
@@ -378,7 +513,8 @@ void mmu_flag_tables(struct harts *harts, const struct translation *translation)
         table_flag(harts, translation->pointers[i], PAGE_POINTER_TABLE);
     }
     if (translation->leaf != TLB_NO_LEAF) {
-        table_flag(harts, translation->leaf, PAGE_LEAF_TABLE);
+        table_flag(harts, translation->leaf,
+                   translation->spans ? PAGE_SPAN_TABLE : PAGE_LEAF_TABLE);
     }
 }
 
@@ -387,18 +523,24 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
     if (!translation->whole_page) {
         return;
     }
+    hart->data_fills++;
     mmu_flag_tables(hart->harts, translation);
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);
     const uint8_t *host = ram->bytes + (page << PAGE_SHIFT);
     bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0;
-    *mmu_entry(hart, address) = (struct tlb_entry){
+    struct tlb_entry *entry = mmu_entry(hart, address);
+    if (entry->read_page != TLB_EMPTY && entry->read_page != start) {
+        *mmu_second(entry) = *entry;
+    }
+    *entry = (struct tlb_entry){
         .read_page = (translation->allowed & ACCESS_READ) != 0 ? start : TLB_EMPTY,
         .write_page = writable ? start : TLB_EMPTY,
         .host_minus = (uintptr_t)host - start,
         .leaf = translation->leaf,
     };
     if (writable) {
+        write_granted(hart->harts, page, (unsigned)(address >> PAGE_SHIFT) % TLB_ENTRIES);
         ram_touch(ram, translation->address);
     }
 }

@@ -20,6 +20,11 @@ static inline struct tlb_entry *mmu_entry(struct hart *hart, vaddr address) {
     return &hart->data_tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
 }
 
+/** The slot in the second way that belongs to a slot. */
+static inline struct tlb_entry *mmu_second(struct tlb_entry *entry) {
+    return entry + TLB_ENTRIES;
+}
+
 /** What a slot's page is compared with: the page of the last byte. An access that crosses into the
  * next page never hits, as that page has another slot. */
 static inline uint64_t mmu_tag(vaddr address, unsigned size_bytes) {
@@ -31,9 +36,14 @@ static inline uint8_t *mmu_host(const struct tlb_entry *entry, vaddr address) {
     return (uint8_t *)(uintptr_t)(address + entry->host_minus);
 }
 
-/** The same for fetches; the context is folded in, so that spaces do not fight over slots. */
-static inline struct fetch_entry *mmu_fetch_entry(struct hart *hart, uint64_t key) {
-    return &hart->fetch[(key ^ key >> 52) % FETCH_ENTRIES];
+/** The same for fetches. */
+static inline struct fetch_entry *mmu_fetch_entry(struct hart *hart, vaddr address) {
+    return &hart->fetch_tlb[(address >> PAGE_SHIFT) % FETCH_ENTRIES];
+}
+
+/** The page that an address lies in. */
+static inline uint64_t mmu_page(vaddr address) {
+    return address & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
 /** Enters a translation into the data TLB; @p address is any address of its page, which RAM holds.
@@ -45,6 +55,9 @@ void mmu_flag_tables(struct harts *harts, const struct translation *translation)
 
 /** Sets a flag on the page of @p address and keeps the invariant of enum page_flag. */
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag);
+
+/** The page of @p address holds no code any more: fetches from it have to flag it first. */
+void mmu_code_gone(struct harts *harts, paddr address);
 
 /** Before a write to a page with table flags: drops the entries that rest on what is about to
  * change. */

@@ -54,34 +54,63 @@ static unsigned unmatched(const struct hart *hart, enum privilege priv) {
     return priv == PRIV_M || !hart_has(hart, EXT_smpmp) ? PMP_RWX : 0;
 }
 
-/* The lowest entry that touches any byte decides; *cut says that it does not cover them all. */
-static unsigned permissions(const struct hart *hart, struct pmp_range bytes, enum privilege priv,
-                            bool *cut) {
+/** Narrows @p area, in which @p bytes lie, to what lies on their side of @p other. */
+static void area_narrow(struct pmp_range *area, struct pmp_range bytes, struct pmp_range other) {
+    if (other.end <= bytes.first && other.end > area->first) {
+        area->first = other.end;
+    } else if (other.first >= bytes.end && other.first < area->end) {
+        area->end = other.first;
+    }
+}
+
+/* The lowest entry that touches any byte decides; *cut says that it does not cover them all. What
+ * was decided holds for an area around the bytes, and is kept until an entry changes: most accesses
+ * ask about the area of the one before. */
+static unsigned permissions_find(struct hart *hart, struct pmp_range bytes, enum privilege priv,
+                                 bool *cut) {
+    struct pmp_range area = {0, UINT64_MAX};
+    unsigned allowed = unmatched(hart, priv);
     *cut = false;
     for (unsigned entry = 0; entry < hart->pmp_count; entry++) {
         struct pmp_range range = entry_range(hart, entry);
-        if (range.first >= range.end || range.end <= bytes.first || bytes.end <= range.first) {
+        if (range.first >= range.end) {
+            continue;
+        }
+        if (range.end <= bytes.first || bytes.end <= range.first) {
+            area_narrow(&area, bytes, range);
             continue;
         }
         if (bytes.first < range.first || range.end < bytes.end) {
             *cut = true;
             return 0;
         }
+        area.first = range.first > area.first ? range.first : area.first;
+        area.end = range.end < area.end ? range.end : area.end;
         bool binds = priv != PRIV_M || (hart->pmpcfg[entry] & PMP_L) != 0;
-        return binds ? hart->pmpcfg[entry] & PMP_RWX : PMP_RWX;
+        allowed = binds ? hart->pmpcfg[entry] & PMP_RWX : PMP_RWX;
+        break;
     }
-    return unmatched(hart, priv);
+    hart->pmp_area[priv] = (struct pmp_area){area.first, area.end, allowed};
+    return allowed;
 }
 
-unsigned pmp_check(const struct hart *hart, paddr address, uint64_t size_bytes,
-                   enum privilege priv) {
+static unsigned permissions(struct hart *hart, struct pmp_range bytes, enum privilege priv,
+                            bool *cut) {
+    const struct pmp_area *area = &hart->pmp_area[priv];
+    if (likely(bytes.first >= area->first && bytes.end <= area->end)) {
+        *cut = false;
+        return area->allowed;
+    }
+    return permissions_find(hart, bytes, priv, cut);
+}
+
+unsigned pmp_check(struct hart *hart, paddr address, uint64_t size_bytes, enum privilege priv) {
     bool cut;
     struct pmp_range bytes = {address, add_sat_u64(address, size_bytes)};
     return permissions(hart, bytes, priv, &cut);
 }
 
-unsigned pmp_check_page(const struct hart *hart, paddr address, enum privilege priv,
-                        bool *uniform) {
+unsigned pmp_check_page(struct hart *hart, paddr address, enum privilege priv, bool *uniform) {
     paddr page = address & ~(paddr)(PAGE_BYTES - 1);
     struct pmp_range bytes = {page, add_sat_u64(page, PAGE_BYTES)};
     bool cut;
@@ -92,11 +121,16 @@ unsigned pmp_check_page(const struct hart *hart, paddr address, enum privilege p
 
 /* -- Registers ------------------------------------------------------------------------------- */
 
+static void areas_forget(struct hart *hart) {
+    memset(hart->pmp_area, 0, sizeof hart->pmp_area);
+}
+
 static void entries_changed(struct hart *hart) {
     hart->pmp_count = 0;
     for (unsigned entry = 0; entry < PMP_ENTRIES; entry++) {
         hart->pmp_count = entry_mode(hart, entry) != PMP_OFF ? entry + 1 : hart->pmp_count;
     }
+    areas_forget(hart);
     mmu_flush(hart);
     hart_changed(hart);
 }
@@ -105,6 +139,7 @@ void pmp_reset(struct hart *hart) {
     memset(hart->pmpcfg, 0, sizeof hart->pmpcfg);
     memset(hart->pmpaddr, 0, sizeof hart->pmpaddr);
     hart->pmp_count = 0;
+    areas_forget(hart);
 }
 
 uint64_t pmp_config(const struct hart *hart, unsigned first) {

@@ -49,6 +49,14 @@ static const char *const f_names[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "ft
                                         "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
                                         "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
+const char *x_name(unsigned number) {
+    return x_names[number & 31];
+}
+
+const char *f_name(unsigned number) {
+    return f_names[number & 31];
+}
+
 /** @spec Unprivileged ISA 20240411, section 24.1; numbers as C writes them with %a */
 static const char *const fli_names[32] = {
     "-0x1p+0", "min",      "0x1p-16",  "0x1p-15",  "0x1p-8",  "0x1p-7",   "0x1p-4",   "0x1p-3",

@@ -132,6 +132,10 @@ static inline unsigned insn_length(uint32_t bits) {
  */
 size_t insn_text(const struct insn *insn, uint64_t pc, char *text, size_t size);
 
+/** Names of registers 0 to 31 in the calling convention: "a0", "fa0". Static strings. */
+const char *x_name(unsigned number);
+const char *f_name(unsigned number);
+
 /* -- csr.def ----------------------------------------------------------------------------------- */
 
 /** CSR numbers, spelled as in the manual: CSR_MSTATUS = 0x300. */

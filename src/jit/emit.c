@@ -13,8 +13,6 @@
  * region, calls the interpreter for that one instruction (stubs.interpret), and comes back. */
 #include "jit/emit.h"
 
-enum { TAG_SHIFT = PAGE_SHIFT - 5, TAG_MASK = (TLB_ENTRIES - 1) * (int)sizeof(struct tlb_entry) };
-_Static_assert(sizeof(struct tlb_entry) == 1 << 5, "a TLB index is an address shifted by 7");
 
 /* -- Ways out ---------------------------------------------------------------------------------- */
 
@@ -27,11 +25,11 @@ static void write_back(struct emit *e) {
     }
 }
 
-/** To another region of the same page, through its block; to C when there is none yet. */
-static void leave_near(struct emit *e, unsigned offset, const struct block *block) {
+/** To other code of the same page; to C when there is none. */
+static void leave_near(struct emit *e, unsigned offset) {
     write_back(e);
     x64_mov_ri(e->x, RCX, offset);
-    x64_mov_ri(e->x, RAX, (uint64_t)(uintptr_t)&block->entry);
+    x64_mov_ri(e->x, RAX, (uint64_t)(uintptr_t)&e->region->page->entry[offset / 2]);
     x64_mov_rm(e->x, 4, RAX, x64_at(RAX, 0));
     x64_alu_rm(e->x, X64_ADD, 8, RAX, x64_at(RBP, offsetof(struct hart, region.code)));
     x64_jmp_r(e->x, RAX);
@@ -45,9 +43,8 @@ static void leave_far(struct emit *e, int32_t place) {
 }
 
 static void leave_to(struct emit *e, int32_t place) {
-    uint32_t at = place >= 0 && place < PAGE_BYTES ? e->region->page->at[place / 2] : 0;
-    if (at != 0) {
-        leave_near(e, (unsigned)place, code_block(e->region->code, at));
+    if (place >= 0 && place < PAGE_BYTES) {
+        leave_near(e, (unsigned)place);
     } else {
         leave_far(e, place);
     }
@@ -55,8 +52,7 @@ static void leave_to(struct emit *e, int32_t place) {
 
 /* -- Values ------------------------------------------------------------------------------------ */
 
-/** Closes an operation whose result stands in @p at: sign-extends a 32-bit one. */
-static void close_result(struct emit *e, enum x64_reg at) {
+void close_result(struct emit *e, enum x64_reg at) {
     if (e->ir->size == 4) {
         x64_movsx_rr(e->x, 4, at, at);
     }
@@ -277,9 +273,15 @@ static void emit_rev8(struct emit *e) {
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
-void emit_address(struct emit *e, size_t tag, struct detour *miss) {
+/* The page of the last byte is compared, so an access that crosses a page misses; so does one whose
+ * address has bits below its size, where those are compared as well. */
+void emit_address(struct emit *e, enum tlb_use use_as, bool aligned, struct detour *rare) {
     const struct ir *ir = e->ir;
     struct x64 *x = e->x;
+    size_t page = use_as == TLB_READ ? offsetof(struct tlb_entry, read_page)
+                                     : offsetof(struct tlb_entry, write_page);
+    rare->reads = use_as == TLB_READ;
+    rare->writes = use_as == TLB_WRITE;
     enum x64_reg base = use(e, ir->ra, RAX);
     if (ir->imm != 0) {
         x64_lea(x, 8, RAX, x64_at(base, (int32_t)ir->imm));
@@ -289,17 +291,23 @@ void emit_address(struct emit *e, size_t tag, struct detour *miss) {
     x64_mov_rr(x, 4, RCX, RAX);
     x64_shift_ri(x, X64_SHR, 4, RCX, TAG_SHIFT);
     x64_alu_ri(x, X64_AND, 4, RCX, TAG_MASK);
-    x64_lea(x, 8, RDX, x64_at(RAX, ir->size - 1));
-    x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES);
-    x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, (int32_t)tag));
-    x64_jcc(x, X64_NE, &miss->there);
+    if (aligned || ir->size == 1) {
+        x64_mov_rr(x, 8, RDX, RAX);
+        x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES | (ir->size - 1));
+    } else {
+        x64_lea(x, 8, RDX, x64_at(RAX, ir->size - 1));
+        x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES);
+    }
+    x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, (int32_t)page));
+    x64_jcc(x, X64_NE, &rare->miss);
     x64_alu_rm(x, X64_ADD, 8, RAX,
                x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
+    x64_bind(x, &rare->hit);
 }
 
 static void emit_load(struct emit *e) {
     struct detour *miss = detour(e);
-    emit_address(e, offsetof(struct tlb_entry, read_page), miss);
+    emit_address(e, TLB_READ, false, miss);
     enum x64_reg to = result(e, RAX);
     if (e->ir->is_signed && e->ir->size < 8) {
         x64_movsx_rm(e->x, e->ir->size, to, x64_at(RAX, 0));
@@ -312,7 +320,7 @@ static void emit_load(struct emit *e) {
 
 static void emit_store(struct emit *e) {
     struct detour *miss = detour(e);
-    emit_address(e, offsetof(struct tlb_entry, write_page), miss);
+    emit_address(e, TLB_WRITE, false, miss);
     if (e->ir->rb == 0) {
         x64_mov_mi(e->x, e->ir->size, x64_at(RAX, 0), 0);
     } else {
@@ -423,6 +431,25 @@ static void emit_op(struct emit *e) {
     case IR_jump: emit_jump(e); break;
     case IR_jumpreg: emit_jump_register(e); break;
     case IR_call: emit_call(e); break;
+    case IR_clmul:
+    case IR_clmulh:
+    case IR_clmulr:
+    case IR_ctz:
+    case IR_clz:
+    case IR_cpop:
+    case IR_orcb: emit_bits(e); break;
+    case IR_zero:
+    case IR_lr:
+    case IR_sc:
+    case IR_swap:
+    case IR_fetchadd:
+    case IR_fetchxor:
+    case IR_fetchand:
+    case IR_fetchor:
+    case IR_fetchmin:
+    case IR_fetchmax:
+    case IR_fetchminu:
+    case IR_fetchmaxu: emit_atomic(e); break;
     default: emit_float(e); break;
     }
 }
@@ -447,6 +474,11 @@ static void emit_block(struct emit *e, unsigned idx) {
 static void emit_cold(struct emit *e) {
     for (unsigned i = 0; i < e->detour_count; i++) {
         struct detour *there = &e->detours[i];
+        if (there->reads || there->writes) {
+            x64_bind(e->x, &there->miss);
+            x64_call(e->x, there->reads ? &e->stubs->second_read : &e->stubs->second_write);
+            x64_jcc(e->x, X64_E, &there->hit);
+        }
         x64_bind(e->x, &there->there);
         x64_mov_ri(e->x, RCX, there->site);
         x64_call(e->x, &e->stubs->interpret);
@@ -474,7 +506,8 @@ static void emit_entries(struct emit *e, const uint8_t *base) {
         x64_jmp(e->x, &e->region->blocks[i].head);
     }
     for (unsigned i = 0; i < e->region->block_count && !e->x->full; i++) {
-        e->region->blocks[i].block->entry = entries[i];
+        e->region->page->entry[e->region->blocks[i].offset / 2] = entries[i];
+        e->region->blocks[i].block->heat = 0; /* the interpreter stops before it */
     }
 }
 

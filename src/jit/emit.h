@@ -7,9 +7,15 @@
 
 #include "jit/region.h"
 
+/* Index of a TLB slot, in bytes: the address shifted, and masked. */
+enum { TAG_SHIFT = PAGE_SHIFT - 5, TAG_MASK = (TLB_ENTRIES - 1) * (int)sizeof(struct tlb_entry) };
+_Static_assert(sizeof(struct tlb_entry) == 1 << 5, "a TLB index is an address shifted by 7");
+
 /** Something behind the region that the straight path jumps to, and comes back from. */
 struct detour {
     struct x64_label there, back;
+    struct x64_label miss, hit; /* the TLB's first way does not hold an access; its second does */
+    bool reads, writes;         /* an access that may miss */
     uint32_t site;
 };
 
@@ -94,9 +100,26 @@ static inline struct detour *detour(struct emit *e) {
 
 /* -- emit.c ------------------------------------------------------------------------------------ */
 
-/** Leaves the host address of a memory access in RAX, or takes the detour. Spends RCX and RDX.
- * @param tag  Offset of the page in struct tlb_entry that must match. */
-void emit_address(struct emit *e, size_t tag, struct detour *miss);
+enum tlb_use { TLB_READ, TLB_WRITE };
+
+/**
+ * Leaves the host address of a memory access in RAX, or takes the detour. Spends RCX and RDX.
+ * @param aligned  A misaligned access takes the detour, too.
+ */
+void emit_address(struct emit *e, enum tlb_use use, bool aligned, struct detour *rare);
+
+/** Closes an operation whose result stands in @p at: sign-extends a 32-bit one. */
+void close_result(struct emit *e, enum x64_reg at);
+
+/* -- emit_bits.c ------------------------------------------------------------------------------- */
+
+/** Emits one of the operations from IR_clmul to IR_orcb. */
+void emit_bits(struct emit *e);
+
+/* -- emit_atomic.c ----------------------------------------------------------------------------- */
+
+/** Emits one of the operations from IR_zero to IR_fetchmaxu. */
+void emit_atomic(struct emit *e);
 
 /* -- emit_fp.c --------------------------------------------------------------------------------- */
 

@@ -251,7 +251,7 @@ static void emit_float_load(struct emit *e) {
     const struct ir *ir = e->ir;
     struct detour *miss = detour(e);
     want_on(e, miss);
-    emit_address(e, offsetof(struct tlb_entry, read_page), miss);
+    emit_address(e, TLB_READ, false, miss);
     x64_mov_rm(e->x, ir->size, RAX, x64_at(RAX, 0));
     x64_mov_mr(e->x, ir->size, float_at(ir->rd), RAX);
     close_float(e, ir->size);
@@ -261,7 +261,7 @@ static void emit_float_load(struct emit *e) {
 static void emit_float_store(struct emit *e) {
     struct detour *miss = detour(e);
     want_on(e, miss);
-    emit_address(e, offsetof(struct tlb_entry, write_page), miss);
+    emit_address(e, TLB_WRITE, false, miss);
     x64_mov_rm(e->x, e->ir->size, RDX, float_at(e->ir->rb));
     x64_mov_mr(e->x, e->ir->size, x64_at(RAX, 0), RDX);
     x64_bind(e->x, &miss->back);

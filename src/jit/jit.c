@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hart/mmu.h"
+#include "jit/dump.h"
 #include "jit/region.h"
 
 enum {
@@ -38,8 +39,8 @@ struct jit {
     uint32_t site_count;
     struct register_map *maps;
     uint32_t map_count;
-    uint64_t drops; /* of the decoded code, that this code was made from */
     struct jit_region region;
+    struct dump *dump; /* NULL when nobody wants to see anything */
     struct jit_stats stats;
 };
 
@@ -67,12 +68,30 @@ static void take_flags(struct hart *hart) {
     hart->region.mxcsr = MXCSR_DEFAULT;
 }
 
+/** How code goes on behind an instruction that it left to the interpreter. */
+enum resume {
+    RESUME_C,    /* in C: pc and all registers stand in the hart */
+    RESUME_NEXT, /* at the next instruction */
+    RESUME_JUMP  /* at hart->pc; all registers stand in the hart */
+};
+
+/* Where C would do nothing but take an interrupt and look for code, that is done here. */
+static enum resume resume_at_pc(struct hart *hart, uint64_t left_steps) {
+    if (hart->leave || left_steps == 0) {
+        return RESUME_C;
+    }
+    if (hart->check) {
+        hart_take_interrupt(hart);
+        hart->check = false;
+    }
+    return RESUME_JUMP;
+}
+
 /**
  * Runs a site's instruction in the interpreter.
  * @param saved  Host registers by number; changed to what code goes on with.
- * @return Whether it does go on; else pc and all registers stand in the hart.
  */
-static bool interpret(struct hart *hart, uint64_t *saved, uint32_t site_idx) {
+static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t site_idx) {
     struct jit *jit = hart->harts->translator;
     const struct site *site = &jit->sites[site_idx];
     const struct register_map *map = &jit->maps[site->map];
@@ -88,13 +107,13 @@ static bool interpret(struct hart *hart, uint64_t *saved, uint32_t site_idx) {
         for (unsigned i = 0; i < map->count; i++) {
             saved[map->host[map->guest[i]]] = hart->x[map->guest[i]];
         }
-        return true;
+        return RESUME_NEXT;
     }
     if (flow == FLOW_NEXT) {
         hart->pc += (site->insn.length & 1U) != 0 ? 4 : 2;
     }
     saved[R15] += site->left - 1U;
-    return false;
+    return resume_at_pc(hart, saved[R15]);
 }
 
 /* -- Stubs ------------------------------------------------------------------------------------- */
@@ -131,30 +150,21 @@ static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
 }
 
 /** Looks address RAX up in the fetch TLB, then among its page's blocks. */
-static void stub_far(struct x64 *x, struct stubs *stubs, const struct code_cache *code) {
+static void stub_far(struct x64 *x, struct stubs *stubs) {
     struct x64_label miss = {0};
-    int32_t fetch = offsetof(struct hart, fetch);
+    x64_mov_rr(x, 4, RDX, RAX);
+    x64_shift_ri(x, X64_SHR, 4, RDX, PAGE_SHIFT - 5);
+    x64_alu_ri(x, X64_AND, 4, RDX, (FETCH_ENTRIES - 1) << 5);
+    x64_alu_rm(x, X64_ADD, 8, RDX, x64_at(RBP, offsetof(struct hart, fetch_tlb)));
     x64_mov_rr(x, 8, RCX, RAX);
-    x64_shift_ri(x, X64_SHR, 8, RCX, PAGE_SHIFT);
-    x64_alu_rm(x, X64_OR, 8, RCX, x64_at(RBP, offsetof(struct hart, fetch_context)));
-    x64_mov_rr(x, 8, RDX, RCX);
-    x64_shift_ri(x, X64_SHR, 8, RDX, 52);
-    x64_alu_rr(x, X64_XOR, 4, RDX, RCX);
-    x64_alu_ri(x, X64_AND, 4, RDX, FETCH_ENTRIES - 1);
-    x64_shift_ri(x, X64_SHL, 4, RDX, 5);
-    x64_alu_rm(x, X64_CMP, 8, RCX,
-               x64_at_index(RBP, RDX, 1, fetch + (int32_t)offsetof(struct fetch_entry, key)));
+    x64_alu_ri(x, X64_AND, 8, RCX, -PAGE_BYTES);
+    x64_alu_rm(x, X64_CMP, 8, RCX, x64_at(RDX, offsetof(struct fetch_entry, page)));
     x64_jcc(x, X64_NE, &miss);
-    x64_mov_rm(x, 8, RDX,
-               x64_at_index(RBP, RDX, 1, fetch + (int32_t)offsetof(struct fetch_entry, page)));
+    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, region.page)), RCX);
+    x64_mov_rm(x, 8, RDX, x64_at(RDX, offsetof(struct fetch_entry, code)));
     x64_mov_rr(x, 4, RCX, RAX);
     x64_alu_ri(x, X64_AND, 4, RCX, PAGE_BYTES - 1);
-    x64_alu_ri(x, X64_AND, 8, RAX, -PAGE_BYTES);
-    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, region.page)), RAX);
-    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RCX, 2, offsetof(struct code_page, at)));
-    x64_shift_ri(x, X64_SHL, 8, RAX, 4); /* code_block() */
-    x64_mov_ri(x, RDX, (uint64_t)(uintptr_t)code->arena);
-    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RAX, 1, offsetof(struct block, entry)));
+    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RCX, 2, offsetof(struct code_page, entry)));
     x64_alu_rm(x, X64_ADD, 8, RAX, x64_at(RBP, offsetof(struct hart, region.code)));
     x64_jmp_r(x, RAX);
     x64_bind(x, &miss);
@@ -177,16 +187,39 @@ static void stub_interpret(struct x64 *x, struct stubs *stubs) {
     x64_call_r(x, RAX);
     x64_alu_ri(x, X64_ADD, 8, RSP, 8);
     x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
-    x64_test_rr(x, 1, RAX, RAX);
     for (unsigned i = 0; i < COUNT(saved); i++) {
         x64_mov_rm(x, 8, (enum x64_reg)saved[i], x64_at(RSP, 8 + saved[i] * 8));
     }
     struct x64_label ends = {0};
-    x64_jcc(x, X64_E, &ends);
+    x64_alu_ri(x, X64_CMP, 4, RAX, RESUME_NEXT);
+    x64_jcc(x, X64_NE, &ends);
     x64_ret(x);
     x64_bind(x, &ends);
-    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
-    x64_jmp(x, &stubs->leave);
+    x64_lea(x, 8, RSP, x64_at(RSP, 8));
+    x64_jcc(x, X64_B, &stubs->leave);
+    x64_mov_rm(x, 8, R14, x64_at(RBP, offsetof(struct hart, data_tlb)));
+    x64_mov_rm(x, 8, RAX, x64_at(RBP, offsetof(struct hart, pc)));
+    x64_jmp(x, &stubs->far);
+}
+
+/** Looks at the second way of slot RCX for page RDX. If it is there, both ways change places, RAX
+ * becomes a host address and ZF 1. */
+static void stub_second(struct x64 *x, size_t page) {
+    struct x64_label none = {0};
+    int32_t second = (int32_t)(TLB_ENTRIES * sizeof(struct tlb_entry));
+    x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, second + (int32_t)page));
+    x64_jcc(x, X64_NE, &none);
+    for (int32_t at = 0; at < (int32_t)sizeof(struct tlb_entry); at += 8) {
+        x64_movs_xm(x, 8, XMM0, x64_at_index(R14, RCX, 1, at));
+        x64_movs_xm(x, 8, XMM1, x64_at_index(R14, RCX, 1, second + at));
+        x64_movs_mx(x, 8, x64_at_index(R14, RCX, 1, second + at), XMM0);
+        x64_movs_mx(x, 8, x64_at_index(R14, RCX, 1, at), XMM1);
+    }
+    x64_alu_rm(x, X64_ADD, 8, RAX,
+               x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
+    x64_alu_rr(x, X64_CMP, 4, RDX, RDX);
+    x64_bind(x, &none);
+    x64_ret(x);
 }
 
 /* An entry of 0 stands for no code: what lies there goes back to C. */
@@ -198,7 +231,11 @@ static void stubs_make(struct jit *jit) {
     x64_bind(x, &jit->stubs.leave);
     stub_leave(x);
     x64_bind(x, &jit->stubs.far);
-    stub_far(x, &jit->stubs, jit->harts->code);
+    stub_far(x, &jit->stubs);
+    x64_bind(x, &jit->stubs.second_read);
+    stub_second(x, offsetof(struct tlb_entry, read_page));
+    x64_bind(x, &jit->stubs.second_write);
+    stub_second(x, offsetof(struct tlb_entry, write_page));
     x64_bind(x, &jit->stubs.interpret);
     stub_interpret(x, &jit->stubs);
     jit->enter = (enter_fn *)(uintptr_t)(jit->code + (x->at - x->start));
@@ -241,8 +278,11 @@ struct jit *jit_new(struct harts *harts, const struct jit_options *options) {
         jit_free(jit);
         return NULL;
     }
-    jit->region.host_fuses = features.fma;
+    jit->region.features = features;
+    jit->region.ram = &harts->bus->ram;
     stubs_make(jit);
+    jit->dump = dump_new(harts, &jit->options,
+                         &(struct dump_code){jit->code, jit->write, &jit->stubs});
     harts->translator = jit;
     harts->code->heat = HEAT;
     for (unsigned i = 0; i < harts->count; i++) {
@@ -261,6 +301,7 @@ void jit_free(struct jit *jit) {
     if (jit->code != NULL) {
         munmap((void *)(uintptr_t)jit->code, jit->size_bytes);
     }
+    dump_free(jit->dump);
     free(jit->sites);
     free(jit->maps);
     free(jit);
@@ -272,8 +313,8 @@ static void code_reset(struct jit *jit) {
     jit->released_bytes = 0;
     jit->site_count = 0;
     jit->map_count = 0;
-    jit->drops = jit->harts->code->drops;
     jit->stats.resets++;
+    dump_forget(jit->dump);
 }
 
 /* What has been written is seen through the other view from now on; this view of it need not stay
@@ -296,29 +337,35 @@ static bool has_room(const struct jit *jit) {
 
 /** The page that pc lies in, when the fetch TLB knows it. */
 static struct code_page *page_at(struct hart *hart) {
-    uint64_t key = hart->pc >> PAGE_SHIFT | hart->fetch_context;
-    const struct fetch_entry *entry = mmu_fetch_entry(hart, key);
-    return entry->key == key ? entry->page : NULL;
+    const struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
+    return entry->page == mmu_page(hart->pc) ? entry->code : NULL;
 }
 
-/** The block at pc, or one without entry. */
-static struct block *block_at(struct hart *hart) {
+/** Where the code for pc lies; 0 when there is none. */
+static uint32_t entry_at(struct hart *hart) {
     const struct code_page *page = page_at(hart);
-    uint32_t at = page == NULL ? 0 : page->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
-    return code_block(hart->harts->code, at);
+    return page == NULL ? 0 : page->entry[(hart->pc & (PAGE_BYTES - 1)) / 2];
+}
+
+/** Ways out of the region that lead to code which is there already. */
+static unsigned links_count(const struct jit_region *region) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < region->ir_count; i++) {
+        const struct ir *ir = &region->ir[i];
+        bool leads = (ir->op == IR_jump || ir->op == IR_branch) && ir->target < 0;
+        bool inside = leads && ir->place >= 0 && ir->place < PAGE_BYTES;
+        count += inside && region->page->entry[ir->place / 2] != 0;
+    }
+    return count;
 }
 
 /** Translates what got hot at pc; when that fails, the interpreter keeps it for good. */
 static void translate(struct jit *jit, struct hart *hart) {
     struct harts *harts = jit->harts;
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
-    if (jit->drops != harts->code->drops) {
-        code_reset(jit);
-    }
     if (!has_room(jit)) {
-        harts_drop_caches(harts);
+        code_forget_entries(harts->code);
         code_reset(jit);
-        return;
     }
     struct code_page *page = page_at(hart);
     struct jit_region *region = &jit->region;
@@ -330,14 +377,16 @@ static void translate(struct jit *jit, struct hart *hart) {
         jit->maps[jit->map_count++] = region->map;
         if (region_emit(region, &jit->x, &jit->stubs, jit->write)) {
             jit->stats.regions++;
+            jit->stats.links += links_count(region);
             jit->stats.code_bytes += (uint64_t)(jit->x.at - start);
+            dump_region(jit->dump, region, start, jit->x.at);
             written_release(jit);
             return;
         }
         jit->x.at = start;
         jit->x.full = false;
     }
-    block_at(hart)->heat = INT64_MAX;
+    code_block(harts->code, page->at[offset / 2])->heat = INT64_MAX;
 }
 
 static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end,
@@ -354,7 +403,7 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
 /** From position @p at to @p end, or until something is to be looked at. */
 static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end) {
     while (at < end && !hart->check && !hart->leave) {
-        uint32_t entry = block_at(hart)->entry;
+        uint32_t entry = entry_at(hart);
         uint64_t before = at;
         if (entry != 0) {
             at = code_run(jit, hart, at, end, entry);
@@ -366,7 +415,7 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
         at = interp_blocks(hart, at, end);
         if (entry != 0) {
             jit->stats.tail_steps += at - before;
-        } else if (at < end && !hart->check && !hart->leave && block_at(hart)->entry == 0) {
+        } else if (at < end && !hart->check && !hart->leave && entry_at(hart) == 0) {
             jit->options.translating(jit->options.owner, true);
             translate(jit, hart);
             jit->options.translating(jit->options.owner, false);
@@ -392,4 +441,12 @@ uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
 
 struct jit_stats jit_stats(const struct jit *jit) {
     return jit->stats;
+}
+
+int64_t jit_region_at(const struct jit *jit, paddr address) {
+    return dump_find(jit->dump, address);
+}
+
+void jit_region_dump(const struct jit *jit, int64_t region, struct stream *to) {
+    dump_write(jit->dump, region, to);
 }

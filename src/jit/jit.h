@@ -17,6 +17,16 @@ struct jit_options {
     size_t cache_bytes; /* room for code, [JIT_CACHE_MIN_BYTES, JIT_CACHE_MAX_BYTES] */
     void (*translating)(void *owner, bool begins); /* told when translation begins and ends */
     void *owner;
+    unsigned dump_items; /* enum jit_dump: written as each region is made */
+    struct stream *dump; /* where to */
+    bool remembers;      /* keeps what jit_region_dump() needs */
+};
+
+/** What a dump shows of a region. */
+enum jit_dump {
+    JIT_DUMP_ISA = 1, /* guest instructions */
+    JIT_DUMP_IR = 2,  /* operations */
+    JIT_DUMP_X64 = 4  /* host code */
 };
 
 /** What a translator has done so far. */
@@ -24,6 +34,7 @@ struct jit_stats {
     uint64_t regions;    /* translated */
     uint64_t code_bytes; /* made for them */
     uint64_t resets;     /* times that all code was dropped */
+    uint64_t links;      /* ways out of regions that led to other code when they were made */
     uint64_t entries;    /* times that code was entered from C; all other ways in are chained */
     uint64_t calls;      /* instructions that code left to the interpreter */
     uint64_t tail_steps; /* run by the interpreter because a grant ended inside a block */
@@ -40,5 +51,18 @@ void jit_free(struct jit *jit);
 uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps);
 
 struct jit_stats jit_stats(const struct jit *jit);
+
+/* -- dump.c: what was made, as text ------------------------------------------------------------ */
+
+enum { JIT_NO_REGION = -1 };
+
+/**
+ * Number of the region whose code runs when a hart jumps to physical address @p address, or
+ * JIT_NO_REGION. Requires options.remembers.
+ */
+int64_t jit_region_at(const struct jit *jit, paddr address);
+
+/** Writes all items of a region that jit_region_at() has named. */
+void jit_region_dump(const struct jit *jit, int64_t region, struct stream *to);
 
 #endif

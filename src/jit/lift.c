@@ -10,6 +10,7 @@ enum shape {
     SHAPE_LD,
     SHAPE_LDU,
     SHAPE_ST,
+    SHAPE_AT,
     SHAPE_FLD,
     SHAPE_FST,
     SHAPE_BR,
@@ -170,6 +171,7 @@ static bool lift_special(struct lift *lift) {
         lift_bit(lift, IR_binv);
         return true;
     case OP_fence:
+    case OP_pause:
         return true; /* one hart at a time, memory in order */
     default:
         return false;
@@ -198,6 +200,10 @@ static struct ir lift_row(struct lift *lift, const struct row *row) {
         ir.rb = 0;
         ir.is_signed = row->shape == SHAPE_LD;
         ir.rd = row->shape == SHAPE_FLD ? insn->rd & 31 : insn->rd;
+        ir.site = site(lift);
+        break;
+    case SHAPE_AT:
+        ir.imm = 0;
         ir.site = site(lift);
         break;
     case SHAPE_ST:
@@ -259,13 +265,35 @@ static bool jump_may_trap(const struct lift *lift) {
     return direct && ((insn_offset(lift) + (unsigned)insn->imm) & mask) != 0;
 }
 
+static bool host_has(const struct x64_features *features, enum ir_op op) {
+    switch (op) {
+    case IR_fmadd:
+    case IR_fmsub:
+    case IR_fnmsub:
+    case IR_fnmadd:
+        return features->fma;
+    case IR_clmul:
+    case IR_clmulh:
+    case IR_clmulr:
+        return features->pclmulqdq;
+    case IR_ctz:
+        return features->bmi1;
+    case IR_clz:
+        return features->lzcnt;
+    case IR_cpop:
+        return features->popcnt;
+    default:
+        return true;
+    }
+}
+
 /** Can code be made for the instruction and its rounding mode? */
 static bool host_can(const struct lift *lift, const struct row *row) {
     if (jump_may_trap(lift)) {
         return false;
     }
     const struct insn *insn = lift->insn;
-    if (row->op >= IR_fmadd && row->op <= IR_fnmadd && !lift->region->host_fuses) {
+    if (!host_has(&lift->region->features, (enum ir_op)row->op)) {
         return false;
     }
     if ((op_traits(insn->op) & T_RM) == 0) {

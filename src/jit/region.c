@@ -17,12 +17,12 @@ static unsigned insn_offset(const struct region_block *block, const struct insn 
  * translated. */
 static struct block *block_wanted(const struct code_cache *code, const struct code_page *page,
                                   int64_t offset) {
-    if (offset < 0 || offset >= PAGE_BYTES || page->at[offset / 2] == 0) {
+    if (offset < 0 || offset >= PAGE_BYTES || page->at[offset / 2] == 0 ||
+        page->entry[offset / 2] != 0) {
         return NULL;
     }
     struct block *block = code_block(code, page->at[offset / 2]);
-    bool ran = block->heat < code->heat && block->heat != INT64_MAX;
-    return ran && block->entry == 0 ? block : NULL;
+    return block->heat < code->heat && block->heat != INT64_MAX ? block : NULL;
 }
 
 static bool region_holds(const struct jit_region *region, unsigned offset) {
@@ -105,9 +105,11 @@ static unsigned ir_kinds(unsigned op) {
     case IR_store:
     case IR_branch:
         return KIND_A | KIND_B;
+    case IR_lr:
     case IR_load:
     case IR_jumpreg:
         return KIND_A | KIND_D;
+    case IR_zero:
     case IR_fload:
     case IR_fstore:
     case IR_fcvt_x:
@@ -120,7 +122,7 @@ static unsigned ir_kinds(unsigned op) {
     case IR_fmove_from:
         return KIND_D;
     default:
-        return op < IR_load ? KIND_A | KIND_B | KIND_D : 0;
+        return op < IR_branch ? KIND_A | KIND_B | KIND_D : 0;
     }
 }
 

@@ -65,7 +65,8 @@ struct jit_region {
     unsigned ir_count;
     struct ir ir[REGION_INSNS_MAX * 2];
     struct register_map map;
-    bool host_fuses;     /* the host has fused multiply-add */
+    struct x64_features features;
+    const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };
 
@@ -101,6 +102,7 @@ struct stubs {
     struct x64_label leave_at;  /* back to C; pc = the page + rcx */
     struct x64_label far;       /* to the code for address rax, or back to C */
     struct x64_label interpret; /* run site ecx in the interpreter */
+    struct x64_label second_read, second_write; /* a TLB's second way; see emit_address */
 };
 
 /** Writes the region's code, and enters it in its blocks. @return false when full. */

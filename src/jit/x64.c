@@ -637,6 +637,14 @@ void x64_stmxcsr(struct x64 *x, struct x64_mem to) {
     encode_rm(x, MAP_0F | 0xae, 3, to);
 }
 
+void x64_pcmpeqb(struct x64 *x, enum x64_xmm to, enum x64_xmm from) {
+    encode_rr(x, P_66 | MAP_0F | 0x74, to, from);
+}
+
+void x64_punpckhqdq(struct x64 *x, enum x64_xmm to, enum x64_xmm from) {
+    encode_rr(x, P_66 | MAP_0F | 0x6d, to, from);
+}
+
 void x64_pclmulqdq(struct x64 *x, enum x64_xmm to, enum x64_xmm from, unsigned halves) {
     encode_rr(x, P_66 | MAP_0F3A | 0x44, to, from);
     put(x, halves, 1);

@@ -319,6 +319,10 @@ void x64_cvtts2si(struct x64 *x, unsigned int_size, unsigned size, enum x64_reg 
 void x64_cvts2s(struct x64 *x, unsigned size, enum x64_xmm to, enum x64_xmm from);
 void x64_ldmxcsr(struct x64 *x, struct x64_mem from);
 void x64_stmxcsr(struct x64 *x, struct x64_mem to);
+/** Each byte becomes all ones where both are equal, else 0. */
+void x64_pcmpeqb(struct x64 *x, enum x64_xmm to, enum x64_xmm from);
+/** Upper halves: of @p to into its lower, of @p from into its upper half. */
+void x64_punpckhqdq(struct x64 *x, enum x64_xmm to, enum x64_xmm from);
 /** Carry-less product of two 64-bit halves. @param halves  Bit 0: upper one of @p to, bit 4: of
  * @p from. A feature of the processor. */
 void x64_pclmulqdq(struct x64 *x, enum x64_xmm to, enum x64_xmm from, unsigned halves);

@@ -268,17 +268,26 @@ static enum status engine_make(struct machine *machine, struct error *error) {
     if (options->engine == ENGINE_INTERP) {
         return STATUS_OK;
     }
+    bool check = options->engine == ENGINE_CHECK;
+    bool dumps = options->dump_items != 0;
     machine->jit = jit_new(&machine->harts, &(struct jit_options){
                                                 .cache_bytes = options->jit_cache_bytes,
                                                 .translating = translating,
                                                 .owner = machine,
+                                                .dump_items = options->dump_items,
+                                                .dump = options->dump,
+                                                .remembers = check,
                                             });
-    if (machine->jit == NULL && options->engine == ENGINE_JIT) {
+    if (machine->jit == NULL && (options->engine != ENGINE_AUTO || dumps)) {
         return error_set(error, STATUS_USAGE,
-                         "--engine jit: this host has no translator, or no memory for it; use "
-                         "--engine auto, or a smaller --jit-cache");
+                         "%s: this host has no translator, or no memory for it; use --engine auto "
+                         "without --dump, or a smaller --jit-cache",
+                         check   ? "--engine check"
+                         : dumps ? "--dump"
+                                 : "--engine jit");
     }
-    return STATUS_OK;
+    machine->check = check ? check_new(machine, error) : NULL;
+    return check && machine->check == NULL ? error->status : STATUS_OK;
 }
 
 struct machine *machine_new(const struct machine_options *options, struct console *console,
@@ -308,6 +317,7 @@ void machine_free(struct machine *machine) {
     if (machine == NULL) {
         return;
     }
+    check_free(machine->check);
     jit_free(machine->jit);
     harts_free(&machine->harts);
     bus_free(&machine->bus);

@@ -31,6 +31,7 @@ enum {
     QUANTUM_MAX_NS = 10000000,
     QUANTUM_DEFAULT_NS = 20000, /* ORDER of magnitude only: long enough to be cheap, short enough
                                    that harts see each other's interrupts within 20 us */
+    QUANTUM_ALONE_NS = 1000000, /* of one hart: only inputs wait for a round's end */
 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 #define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
@@ -39,8 +40,9 @@ enum stop_kind { STOP_NEVER, STOP_AT_STEPS, STOP_AT_HART_STEPS, STOP_AT_VTIME };
 
 enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
 
-/** What runs the harts' steps; auto translates where the host has a translator. */
-enum engine { ENGINE_AUTO, ENGINE_JIT, ENGINE_INTERP };
+/** What runs the harts' steps: auto translates where the host has a translator; check does, too,
+ * and interprets the same run beside it. */
+enum engine { ENGINE_AUTO, ENGINE_JIT, ENGINE_INTERP, ENGINE_CHECK };
 
 /**
  * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
@@ -59,6 +61,8 @@ struct machine_options {
     vtime quantum_ns; /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
     enum engine engine;
     size_t jit_cache_bytes; /* room for translated code */
+    unsigned dump_items;    /* enum jit_dump: of each region as it is translated */
+    struct stream *dump;    /* where to */
     uint64_t seed;
     uint64_t rtc_base_ns; /* wall time at VIRTUAL 0, since 1970 */
     bool no_reboot;
@@ -146,6 +150,12 @@ struct machine_exit machine_run(struct machine *machine, const struct run_callba
  */
 void machine_signature(const struct machine *machine, struct stream *text);
 
+/**
+ * After a run that --engine check ended: what was made of the code that the last grant ran
+ * through. Writes nothing after other runs.
+ */
+void machine_check_dump(const struct machine *machine, struct stream *to);
+
 /* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
 
 enum { STATE_HASH_CHARS = 33 }; /* 32 hex digits and the end */
@@ -163,8 +173,9 @@ struct machine_stats {
     uint64_t steps, instructions;
     vtime virtual_ns;
     uint64_t timers_fired, timers_late_steps_max;
+    uint64_t tlb_data_fills, tlb_fetch_fills;
     struct host_cost host;
-    bool translates;
+    bool translates, checks;
     struct jit_stats jit; /* when it does */
 };
 
@@ -263,6 +274,8 @@ struct half {
     uint64_t until_steps; /* position of that hart at which it is taken for all there is */
 };
 
+struct check;
+
 struct machine {
     struct machine_options options;
     struct bus bus;
@@ -274,8 +287,9 @@ struct machine {
     void *uart;       /* owned by the bus, as all devices */
     struct boot_target target;
     struct boot boot;
-    struct jit *jit; /* NULL: the interpreter is the engine */
-    bool resetting; /* lines act at once, none travels */
+    struct jit *jit;     /* NULL: the interpreter is the engine */
+    struct check *check; /* of --engine check, else NULL */
+    bool resetting;      /* lines act at once, none travels */
     struct asked asked;
     struct half half;
 
@@ -295,6 +309,31 @@ struct machine {
 
 /** run.c: ends the run; the loop returns after what it is doing now. The first reason wins. */
 void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code);
+/** run.c: the same for an error, which a guest's end just before does not hide. */
+void machine_fail(struct machine *machine, const struct error *error);
+/** run.c: before an engine runs steps of @p vcpu. */
+void turn_prepare(struct machine *machine, unsigned vcpu);
+/** run.c: after it has: does what the guest has asked for. */
+void turn_settle(struct machine *machine, unsigned vcpu);
+
+/* check.c: a second machine that interprets what the first one translates. */
+
+enum { CHECK_GRANT_STEPS_MAX = 4096 }; /* grants are no longer, so that a fault is found near */
+
+/** Makes the second machine; the first has not run yet. NULL with @p error. */
+struct check *check_new(struct machine *machine, struct error *error);
+/** NULL is fine. */
+void check_free(struct check *check);
+/** Asks the second schedule, too. @return false: something differs, and the run has ended. */
+bool check_next(struct check *check, const struct turn *turn);
+/** After the first machine has run, and before what its guest asked for is done. */
+void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps);
+/** So many bytes of input have been let into the first machine. */
+void check_admit(struct check *check, size_t count);
+/** The first machine has slept. */
+void check_skip(struct check *check, vtime until);
+/** The run has ended: a last look at everything. */
+void check_end(struct check *check);
 
 /**
  * board.c: loads the images and puts everything at its reset value (law 14); steps and VIRTUAL

@@ -68,9 +68,8 @@ void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code
     }
 }
 
-/** Ends the run with machine->exit.error, unless it has ended. */
-static void end_in_error(struct machine *machine, const struct error *error) {
-    if (machine->exit.reason == EXIT_NONE) {
+void machine_fail(struct machine *machine, const struct error *error) {
+    if (machine->exit.reason != EXIT_ERROR) {
         machine->exit.reason = EXIT_ERROR;
         machine->exit.status = (int)error->status;
         machine->exit.error = *error;
@@ -115,6 +114,9 @@ static uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
         uint64_t cap = random_steps(&machine->grant_random, GRANT_RANDOM_STEPS_MAX);
         budget_steps = min_u64(budget_steps, cap);
     }
+    if (machine->check != NULL) {
+        budget_steps = min_u64(budget_steps, CHECK_GRANT_STEPS_MAX);
+    }
     return options->drop_caches ? min_u64(budget_steps, machine->drop_left_steps) : budget_steps;
 }
 
@@ -129,7 +131,7 @@ static void power_act(struct machine *machine) {
     } else if (machine->options.no_reboot) {
         machine_end(machine, EXIT_NO_REBOOT, 0);
     } else if (machine_reset(machine, &error) != STATUS_OK) {
-        end_in_error(machine, &error);
+        machine_fail(machine, &error);
     }
 }
 
@@ -178,13 +180,11 @@ static void run_look(struct machine *machine) {
     }
 }
 
-/** After each turn: invariant 1. */
-static void turn_look(struct machine *machine, unsigned vcpu) {
+void turn_settle(struct machine *machine, unsigned vcpu) {
     tohost_look(machine, vcpu);
     if (machine->asked.power) {
         power_act(machine);
     }
-    run_look(machine);
 }
 
 static int signal_asked(const struct machine *machine) {
@@ -202,7 +202,7 @@ static void signal_look(struct machine *machine) {
 static void console_look(struct machine *machine) {
     struct error error;
     if (console_failed(machine->console, &error)) {
-        end_in_error(machine, &error);
+        machine_fail(machine, &error);
     }
 }
 
@@ -217,22 +217,35 @@ static void reader_wait(struct machine *machine) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
 
-static void turn_run(struct machine *machine, const struct turn *turn) {
-    if (turn->vcpu != machine->turn_vcpu) {
-        machine->turn_vcpu = turn->vcpu;
+void turn_prepare(struct machine *machine, unsigned vcpu) {
+    if (vcpu != machine->turn_vcpu) {
+        machine->turn_vcpu = vcpu;
         harts_begin_turn(&machine->harts);
     }
-    uint64_t budget_steps = turn_budget(machine, turn);
+}
+
+/** Runs the engine, or both. @return Steps taken. */
+static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t budget_steps) {
+    struct hart *hart = machine->harts.hart[vcpu];
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
-    struct hart *hart = machine->harts.hart[turn->vcpu];
     uint64_t ran_steps = machine->jit != NULL ? jit_run(machine->jit, hart, budget_steps)
                                               : interp_run(hart, budget_steps);
-    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
     machine->steps += ran_steps;
+    if (machine->check != NULL) {
+        check_turn(machine->check, vcpu, budget_steps, ran_steps);
+    }
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
+    return ran_steps;
+}
+
+static void turn_run(struct machine *machine, const struct turn *turn) {
+    turn_prepare(machine, turn->vcpu);
+    uint64_t ran_steps = turn_execute(machine, turn->vcpu, turn_budget(machine, turn));
     if (machine->options.drop_caches) {
         caches_count_down(machine, ran_steps);
     }
-    turn_look(machine, turn->vcpu);
+    turn_settle(machine, turn->vcpu);
+    run_look(machine); /* invariant 1 */
     if (ran_steps == TURN_STEPS_MAX) {
         signal_look(machine);
     }
@@ -256,15 +269,18 @@ static bool poll_outside(struct machine *machine) {
     machine->polled_ns = machine->stopwatch.since_ns;
     console_flush(machine->console);
     console_look(machine);
-    bool came = port_admit(&machine->port) > 0;
-    if (came) {
+    size_t came = port_admit(&machine->port);
+    if (came > 0 && machine->check != NULL) {
+        check_admit(machine->check, came);
+    }
+    if (came > 0) {
         uart_receive(machine->uart);
     }
     if (console_left(machine->console)) {
         machine_end(machine, EXIT_USER, 0);
     }
     progress_tell(machine);
-    return came;
+    return came > 0;
 }
 
 /** Between rounds: VIRTUAL has moved. */
@@ -292,12 +308,20 @@ static int64_t virtual_rt_now(const struct machine *machine) {
                        sched_virtual(&machine->sched));
 }
 
+/** All sleep, up to VIRTUAL @p until. */
+static void skip_to(struct machine *machine, vtime until) {
+    sched_skip(&machine->sched, until);
+    if (machine->check != NULL) {
+        check_skip(machine->check, until);
+    }
+}
+
 /** sleep=on: VIRTUAL goes with the host's time until @p until, an input, or the end of one wait. */
 static void sleep_in_real_time(struct machine *machine, vtime until) {
     int64_t now_rt_ns = virtual_rt_now(machine);
     struct idle idle = {sched_virtual(&machine->sched), now_rt_ns, until};
     outside_wait(machine, idle_left_ns(&idle, now_rt_ns));
-    sched_skip(&machine->sched, idle_now(&idle, virtual_rt_now(machine)));
+    skip_to(machine, idle_now(&idle, virtual_rt_now(machine)));
 }
 
 /** Can anything still come in that a guest could notice? A full port takes nothing more. */
@@ -324,7 +348,7 @@ static void sleep_until(struct machine *machine, vtime until) {
     } else if (never) {
         outside_wait(machine, INT64_MAX);
     } else {
-        sched_skip(&machine->sched, until);
+        skip_to(machine, until);
     }
     round_look(machine);
 }
@@ -349,11 +373,13 @@ static void run_begin(struct machine *machine, const struct run_callbacks *callb
  * waits for that once a signal has come. */
 static void run_end(struct machine *machine) {
     struct error error;
+    if (machine->check != NULL) {
+        check_end(machine->check);
+    }
     while (!console_flush(machine->console) && signal_asked(machine) == 0) {
     }
-    if (machine->exit.reason != EXIT_ERROR && console_failed(machine->console, &error)) {
-        machine->exit.reason = EXIT_NONE;
-        end_in_error(machine, &error);
+    if (console_failed(machine->console, &error)) {
+        machine_fail(machine, &error);
     }
     clocks_pause(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
@@ -363,6 +389,9 @@ struct machine_exit machine_run(struct machine *machine, const struct run_callba
     run_begin(machine, callbacks);
     while (machine->exit.reason == EXIT_NONE) {
         struct turn turn = sched_next(&machine->sched);
+        if (machine->check != NULL && !check_next(machine->check, &turn)) {
+            break;
+        }
         switch (turn.kind) {
         case TURN_RUN:
             turn_run(machine, &turn);

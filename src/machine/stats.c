@@ -43,6 +43,7 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         .timers_late_steps_max = machine->sched.late_steps_max,
         .host = host_cost(&machine->stopwatch),
         .translates = machine->jit != NULL,
+        .checks = machine->check != NULL,
     };
     if (stats->translates) {
         stats->jit = jit_stats(machine->jit);
@@ -51,6 +52,8 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         uint64_t steps;
         uint64_t instructions;
         machine_hart_stats(machine, i, &steps, &instructions);
+        stats->tlb_data_fills += machine->harts.hart[i]->data_fills;
+        stats->tlb_fetch_fills += machine->harts.hart[i]->fetch_fills;
         stats->steps += steps;
         stats->instructions += instructions;
     }

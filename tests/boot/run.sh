@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
 #
-# usage: tests/boot/run.sh same|cut|sleep|once test|soak
+# usage: tests/boot/run.sh same|cut|check|sleep|once test|soak
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
 #          end alike, in both engines; no timer is late; host memory stays near what the guest
 #          touched
 #   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
 #          dropped and in both engines, is that of fresh runs that stop there
+#   check  the engines side by side: no difference after any grant
 #   sleep  sleep=on gives the bits of sleep=off
 #   once   it boots: what there is time for with the sanitizers
 #
@@ -128,6 +129,23 @@ print(",".join(map(str, sorted(steps))))' "$seed" "$total")
     done
 }
 
+# The line of a difference ends the complaint; the code that ran stands in NAME.stderr.
+checked() {
+    local harts way whole other ways=('') counts='1 4'
+    [ "$tier" = test ] || ways+=("--grant random:$seed" "--drop-caches random:$seed")
+    [ "$tier" = test ] || counts='1 2 4 8'
+    for harts in $counts; do
+        whole=$(outcome check "${boot[@]}" --smp "$harts" --icount sleep=off)
+        for way in "${ways[@]}"; do
+            # shellcheck disable=SC2086 # an option and its value
+            other=$(outcome "check-$harts" "${boot[@]}" --smp "$harts" --icount sleep=off \
+                --engine check $way)
+            report "both engines on $harts harts $way" "$([ "$whole" = "$other" ] ||
+                echo "wanted $whole, got $other: $(head -n 1 "$work/check-$harts.stderr")")"
+        done
+    done
+}
+
 once() {
     local end
     end=$(outcome once "${boot[@]}" --smp 2 --icount sleep=off)
@@ -137,6 +155,7 @@ once() {
 case $part in
 same) same ;;
 once) once ;;
+check) checked ;;
 sleep) sleeping ;;
 cut)
     if [ "$tier" = test ]; then

@@ -96,7 +96,10 @@ offers 'sandglass run --icount sleep=off,s' 'off,shift=' nospace
 offers 'sandglass run --hart 0-3:' 'ips= shift='
 offers 'sandglass run --hart 0-3:ips=2e9,4:s' 'shift=' nospace
 offers 'sandglass run --hart 0' ''
-offers 'sandglass run --engine ' 'auto jit interp'
+offers 'sandglass run --engine ' 'auto jit interp check'
+offers 'sandglass run --dump ' 'isa ir x64'
+offers 'sandglass run --dump isa,' 'isa,ir isa,x64'
+offers 'sandglass run -d isa,x64,i' 'isa,x64,ir'
 offers 'sandglass run --time lockstep,' 'lockstep,monotonic=on lockstep,monotonic=off'
 offers 'sandglass run --console ' 'stdio null file:'
 offers 'sandglass run --console f' file: nospace
@@ -113,7 +116,7 @@ guest pass <<'END'
     sd t1, 0(t0)
 1:  j 1b
 END
-for option in cpu icount engine time console smp memory M net; do
+for option in cpu icount engine dump time console smp memory M net; do
     completed "sandglass run --$option "
     for value in $offered; do
         case $value in
@@ -126,7 +129,7 @@ for option in cpu icount engine time console smp memory M net; do
 done
 
 # -- Files are left to readline; --bios takes words besides.
-for option in kernel initrd elf signature stats; do
+for option in kernel initrd elf signature stats dump-file; do
     offers "sandglass run --$option " '' default
     offers "sandglass run -$option=pa" '' default
 done

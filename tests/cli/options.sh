@@ -67,11 +67,17 @@ expect 64 '--console' run --elf pass.elf --console file:
 expect 64 '--time token: not built yet' run --elf pass.elf --time token
 expect 64 '--time free: not built yet' run --elf pass.elf --time free
 expect 64 '--time sometimes: use' run --elf pass.elf --time sometimes
-expect 64 '--engine check: not built yet' run --elf pass.elf --engine check
 for size in 512K 2G 0 x ''; do
     expect 64 '--jit-cache .*1M to 1G' run --elf pass.elf --jit-cache "$size"
 done
 expect 0 '' run --elf pass.elf --jit-cache 1M
+for items in asm isa,asm isa, ,isa '' all; do
+    expect 64 '--dump .*use isa, ir, x64' run --elf pass.elf --dump "$items"
+done
+expect 64 '-d asm: use isa, ir, x64' run --elf pass.elf -d asm
+expect 64 '--dump-file needs --dump' run --elf pass.elf -D dump
+expect 64 '--dump .*drop --engine interp' run --elf pass.elf --dump isa --engine interp
+expect 64 '--(d|dump) is given twice' run --elf pass.elf --dump isa -d ir
 expect 64 '--engine warp: use' run --elf pass.elf --engine warp
 expect 0 '' run --elf pass.elf --time lockstep,monotonic=on --engine interp
 for quantum in 99 10000001 0 x -5 ''; do

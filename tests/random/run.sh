@@ -47,6 +47,7 @@ variants=(
     "--engine jit --drop-caches random:SEED"
     "--engine interp --grant random:SEED"
     "--engine jit --grant random:SEED --drop-caches random:SEED"
+    "--engine check --grant random:SEED"
     "--engine jit --grant 7"
     "--engine interp --drop-caches random:SEED"
     "--engine jit --jit-cache 1M"

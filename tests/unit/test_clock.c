@@ -113,7 +113,7 @@ static void the_state_walk_names_all_that_decides(void **state) {
     (void)state;
     struct clock clock = clock_of(rate_of("3"));
     struct state_hash base = {0, 0};
-    struct stream stream = {state_hash_put, &base};
+    struct stream stream = {.put = state_hash_put, .owner = &base};
     clock_state(&clock, &stream);
     assert_int_equal(base.size_bytes, 48);
     struct clock others[6];

@@ -457,9 +457,9 @@ static void translation_follows_its_fields(void **state) {
     }
     static const uint64_t walk_bits[] = {ENVCFG_ADUE, ENVCFG_PBMTE};
     for (size_t i = 0; i < COUNT(walk_bits); i++) {
-        fixture->hart->tlb[5].read_page = 0;
+        fixture->hart->data_tlb[5].read_page = 0;
         set(fixture->hart, CSR_MENVCFG, get(fixture->hart, CSR_MENVCFG) ^ walk_bits[i]);
-        assert_true(fixture->hart->tlb[5].read_page == TLB_EMPTY);
+        assert_true(fixture->hart->data_tlb[5].read_page == TLB_EMPTY);
     }
     fixture_free(fixture);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PMP against a model that asks byte by byte, and the rules of its registers. */
+#include <string.h>
+
 #include "hart_fixture.h"
 
 enum { R = 1, W = 2, X = 4, L = 0x80, OFF = 0 << 3, TOR = 1 << 3, NA4 = 2 << 3, NAPOT = 3 << 3 };
@@ -7,10 +9,16 @@ enum { R = 1, W = 2, X = 4, L = 0x80, OFF = 0 << 3, TOR = 1 << 3, NA4 = 2 << 3, 
 static const uint8_t modes[] = {PRIV_U, PRIV_S, PRIV_M};
 
 /* Straight into the state, past the locks. */
+/* Entries are set behind the registers' back, so what was decided is forgotten by hand. */
+static void areas_forget(struct hart *hart) {
+    memset(hart->pmp_area, 0, sizeof hart->pmp_area);
+}
+
 static void entry_set(struct hart *hart, unsigned entry, unsigned config, uint64_t address) {
     hart->pmpcfg[entry] = (uint8_t)config;
     hart->pmpaddr[entry] = address;
     hart->pmp_count = PMP_ENTRIES;
+    areas_forget(hart);
 }
 
 /* -- The model: 3.7.1 for one byte ----------------------------------------------------------- */
@@ -75,14 +83,16 @@ static void checks_match_the_model(void **state) {
     for (unsigned round = 0; round < 50000; round++) {
         uint64_t at = seed;
         random_entries(fixture->hart, &seed, 64);
-        uint64_t draw = next_random(&seed);
-        paddr address = (draw >> 8) % 256;
-        uint64_t size_bytes = (uint64_t)1 << (draw & 3);
-        uint8_t priv = modes[(draw >> 4) % COUNT(modes)];
-        unsigned expected = model_check(fixture->hart, address, size_bytes, priv);
-        if (pmp_check(fixture->hart, address, size_bytes, priv) != expected) {
-            fail_msg("seed %ju: %ju bytes at 0x%jx, privilege %u: not %u", (uintmax_t)at,
-                     (uintmax_t)size_bytes, (uintmax_t)address, priv, expected);
+        for (unsigned i = 0; i < 4; i++) { /* the first may decide for others */
+            uint64_t draw = next_random(&seed);
+            paddr address = (draw >> 8) % 256;
+            uint64_t size_bytes = (uint64_t)1 << (draw & 3);
+            uint8_t priv = modes[(draw >> 4) % COUNT(modes)];
+            unsigned expected = model_check(fixture->hart, address, size_bytes, priv);
+            if (pmp_check(fixture->hart, address, size_bytes, priv) != expected) {
+                fail_msg("seed %ju: %ju bytes at 0x%jx, privilege %u: not %u", (uintmax_t)at,
+                         (uintmax_t)size_bytes, (uintmax_t)address, priv, expected);
+            }
         }
     }
     fixture_free(fixture);
@@ -105,6 +115,7 @@ static void uniform_pages_are_uniform(void **state) {
             hart->pmpaddr[entry] = (hart->pmpaddr[entry] % 4) << 10 | (inside ? 0x155 : 0) |
                                    ((hart->pmpcfg[entry] & NAPOT) == NAPOT ? 0x1ff : 0);
         }
+        areas_forget(hart);
         paddr page = next_random(&seed) % 4 << PAGE_SHIFT;
         uint8_t priv = modes[next_random(&seed) % COUNT(modes)];
         bool uniform;
@@ -299,10 +310,11 @@ static void writes_drop_translations(void **state) {
     struct hart *hart = fixture->hart;
     for (size_t i = 0; i < COUNT(numbers); i++) {
         hart->check = false;
-        hart->tlb[5].read_page = hart->tlb[5].write_page = hart->data_context | 0x80000;
+        hart->data_tlb[5].read_page = hart->data_tlb[5].write_page = hart->data_context | 0x80000;
         set(hart, numbers[i], 0x1000);
         assert_true(hart->check);
-        assert_true(hart->tlb[5].read_page == TLB_EMPTY && hart->tlb[5].write_page == TLB_EMPTY);
+        assert_true(hart->data_tlb[5].read_page == TLB_EMPTY);
+        assert_true(hart->data_tlb[5].write_page == TLB_EMPTY);
     }
     fixture_free(fixture);
 }

@@ -94,7 +94,7 @@ static void note(struct world *world, char what, unsigned who) {
 
 static void note_state(struct world *world) {
     struct state_hash hash = {0, 0};
-    struct stream stream = {state_hash_put, &hash};
+    struct stream stream = {.put = state_hash_put, .owner = &hash};
     sched_state(&world->sched, &stream);
     history_add(&world->history, (struct row){'#', world->sched.current, hash.value, 0});
 }

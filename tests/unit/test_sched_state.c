@@ -107,7 +107,7 @@ static void inboxes_grow(void **state) {
 
 static uint64_t hash_of(const struct sched *sched) {
     struct state_hash hash = {0, 0};
-    struct stream stream = {state_hash_put, &hash};
+    struct stream stream = {.put = state_hash_put, .owner = &hash};
     sched_state(sched, &stream);
     return hash.value;
 }

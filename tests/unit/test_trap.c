@@ -365,7 +365,7 @@ static void reset_starts_over(void **state) {
     memset(hart->x, 0xff, sizeof hart->x);
     memset(hart->f, 0xff, sizeof hart->f);
     hart->priv = PRIV_U;
-    hart->tlb[5].read_page = 0;
+    hart->data_tlb[5].read_page = 0;
     hart->check = false;
     vcpu_sleep(hart->vcpu);
 
@@ -380,7 +380,7 @@ static void reset_starts_over(void **state) {
     assert_false(hart->vcpu->asleep);
     assert_int_equal(hart->frm | hart->fflags, 0);
     assert_true(hart->check && contexts_current(hart));
-    assert_true(hart->tlb[5].read_page == TLB_EMPTY);
+    assert_true(hart->data_tlb[5].read_page == TLB_EMPTY);
     assert_false(hart->supervisor_timer.enabled);
     for (unsigned number = 0x100; number < 0xc00; number++) {
         uint64_t expected = number == CSR_MSTATUS    ? (uint64_t)0xa << 32
@@ -420,7 +420,7 @@ static void walk_put(void *owner, const void *bytes, size_t size_bytes) {
 
 static bool walk_differs(const struct harts *harts, const struct walk *before) {
     struct walk now = {.size_bytes = 0};
-    struct stream stream = {walk_put, &now};
+    struct stream stream = {.put = walk_put, .owner = &now};
     harts_state(harts, &stream);
     return now.size_bytes != before->size_bytes ||
            memcmp(now.bytes, before->bytes, now.size_bytes) != 0;
@@ -438,7 +438,7 @@ struct field {
 /* Does changing any byte of the field change the walk? */
 static void each_byte(struct fixture *fixture, const struct field *field, bool state) {
     struct walk before = {.size_bytes = 0};
-    struct stream stream = {walk_put, &before};
+    struct stream stream = {.put = walk_put, .owner = &before};
     harts_state(&fixture->harts, &stream);
     for (size_t i = 0; i < field->size_bytes; i++) {
         uint8_t *byte = (uint8_t *)fixture->hart + field->offset + i;
@@ -508,7 +508,7 @@ static void state_holds_the_armed_timer(void **state) {
     set(fixture->hart, CSR_MENVCFG, ENVCFG_STCE);
     set(fixture->hart, CSR_STIMECMP, 1000);
     struct walk before = {.size_bytes = 0};
-    struct stream stream = {walk_put, &before};
+    struct stream stream = {.put = walk_put, .owner = &before};
     harts_state(&fixture->harts, &stream);
     timer_arm(&fixture->hart->supervisor_timer.timer, 1001);
     assert_true(walk_differs(&fixture->harts, &before));

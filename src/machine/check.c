@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --engine check: the translator, with the interpreter at its side in lockstep.
+ *
+ * The interpreter runs a whole second machine, the shadow: made of the same options, given the same
+ * grants and the same inputs, heard by nobody. Since a machine is a function of exactly these, the
+ * two must be the same wherever they are looked at, and where they first are not, the fault lies in
+ * the grant before.
+ *
+ * 1. The schedules are asked side by side, and must say the same.
+ * 2. After each grant, both engines have taken the same steps and left their hart in the same
+ *    state. After each round, so are all harts and the schedule. Memory and devices are compared
+ *    every LOOK_STEPS and at the end, by the state hash. A wrong store is found sooner when
+ *    somebody loads it, which is what stores are for.
+ * 3. Fields are told apart by hart_state() itself: it names them to whoever asks.
+ * 4. The first difference ends the run. Nothing behind it means anything.
+ * 5. The shadow goes step by step and notes where it was, so that afterwards the path through the
+ *    grant is known. That makes a check almost three times as slow, and what it finds easy to read.
+ * 6. Nothing of this can be seen by the guest or in a hash: the shadow has a memory, a schedule and
+ *    devices of its own.
+ *
+ * Rejected: one machine that is run twice from copies of its state (stores would have to be taken
+ * back, devices too); comparing with a log (hundreds of bytes for each grant, and a file). */
+#include "machine/machine.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOK_STEPS = 1 << 25, REGIONS_SHOWN_MAX = 64, FIELDS_SHOWN_MAX = 4, FIELDS_CHARS = 384 };
+
+/** Where the shadow was before a step of the present grant. */
+struct place {
+    vaddr pc;
+    uint64_t satp;
+    uint8_t priv;
+};
+
+/** What a state walk gave. */
+struct picture {
+    uint8_t *bytes;
+    size_t size_bytes, room_bytes;
+};
+
+struct check {
+    struct machine *machine; /* the one that translates */
+    struct machine *shadow;
+    struct console *console; /* the shadow's, which leads nowhere */
+    struct picture mine, other;
+    uint64_t looked_steps; /* total, when all was last the same */
+    unsigned vcpu;         /* of the present grant */
+    uint64_t from_steps;   /* total, before it */
+    size_t place_count;
+    struct place places[CHECK_GRANT_STEPS_MAX];
+    bool differs;
+};
+
+/* -- Birth and death --------------------------------------------------------------------------- */
+
+struct check *check_new(struct machine *machine, struct error *error) {
+    struct machine_options options = machine->options;
+    struct check *check = calloc(1, sizeof *check);
+    options.engine = ENGINE_INTERP;
+    options.dump_items = 0;
+    if (check == NULL) {
+        error_set(error, STATUS_USAGE, "--engine check: out of memory; use a smaller --memory");
+        return NULL;
+    }
+    check->machine = machine;
+    check->console = console_open("null", error);
+    if (check->console != NULL) {
+        check->shadow = machine_new(&options, check->console, error);
+    }
+    if (check->shadow == NULL) {
+        check_free(check);
+        return NULL;
+    }
+    return check;
+}
+
+void check_free(struct check *check) {
+    if (check != NULL) {
+        machine_free(check->shadow);
+        console_close(check->console);
+        free(check->mine.bytes);
+        free(check->other.bytes);
+        free(check);
+    }
+}
+
+/* -- Pictures ---------------------------------------------------------------------------------- */
+
+static void picture_put(void *owner, const void *bytes, size_t size_bytes) {
+    struct picture *picture = owner;
+    if (picture->size_bytes + size_bytes > picture->room_bytes) {
+        picture->room_bytes = 2 * (picture->size_bytes + size_bytes);
+        picture->bytes = realloc(picture->bytes, picture->room_bytes);
+        ensure(picture->bytes != NULL);
+    }
+    memcpy(picture->bytes + picture->size_bytes, bytes, size_bytes);
+    picture->size_bytes += size_bytes;
+}
+
+static struct stream picture_stream(struct picture *picture) {
+    picture->size_bytes = 0;
+    return (struct stream){.put = picture_put, .owner = picture};
+}
+
+static bool pictures_same(const struct check *check) {
+    return check->mine.size_bytes == check->other.size_bytes &&
+           memcmp(check->mine.bytes, check->other.bytes, check->mine.size_bytes) == 0;
+}
+
+/** Takes pictures of one hart of both machines. @return Are they the same? */
+static bool hart_same(struct check *check, unsigned idx) {
+    struct stream mine = picture_stream(&check->mine);
+    struct stream other = picture_stream(&check->other);
+    hart_state(check->machine->harts.hart[idx], &mine);
+    hart_state(check->shadow->harts.hart[idx], &other);
+    return pictures_same(check);
+}
+
+static bool sched_same(struct check *check) {
+    struct stream mine = picture_stream(&check->mine);
+    struct stream other = picture_stream(&check->other);
+    sched_state(&check->machine->sched, &mine);
+    sched_state(&check->shadow->sched, &other);
+    return pictures_same(check);
+}
+
+static bool device_same(struct check *check, unsigned idx) {
+    const struct region *region = &check->machine->bus.regions[idx];
+    struct stream mine = picture_stream(&check->mine);
+    struct stream other = picture_stream(&check->other);
+    region->ops->state(region->device, &mine);
+    region->ops->state(check->shadow->bus.regions[idx].device, &other);
+    return pictures_same(check);
+}
+
+/* -- Telling what differs ---------------------------------------------------------------------- */
+
+/** The field around one byte of a hart's walk. */
+struct field {
+    size_t wanted; /* the byte */
+    size_t walked_bytes;
+    const char *name;
+    size_t start, end;  /* of what bears the name: one field or several */
+    size_t field_bytes; /* each of them */
+};
+
+static void field_put(void *owner, const void *bytes, size_t size_bytes) {
+    struct field *field = owner;
+    (void)bytes;
+    field->walked_bytes += size_bytes;
+}
+
+static void field_name(void *owner, const char *name, size_t size_bytes) {
+    struct field *field = owner;
+    if (field->walked_bytes <= field->wanted) {
+        field->name = name;
+        field->start = field->walked_bytes;
+        field->field_bytes = size_bytes;
+    } else if (field->end == 0) {
+        field->end = field->walked_bytes;
+    }
+}
+
+static uint64_t field_value(const struct picture *picture, size_t at, size_t size_bytes) {
+    uint64_t value = 0;
+    for (size_t i = size_bytes; i-- > 0;) {
+        value = value << 8 | picture->bytes[at + i];
+    }
+    return value;
+}
+
+/** The field that byte @p at of both pictures lies in. */
+static struct field field_at(const struct check *check, size_t at) {
+    struct field field = {.wanted = at};
+    struct stream stream = {.put = field_put, .owner = &field, .name = field_name};
+    hart_state(check->machine->harts.hart[check->vcpu], &stream);
+    field.end = field.end == 0 ? field.walked_bytes : field.end;
+    return field;
+}
+
+/** One line under way; what does not fit is cut. */
+struct text {
+    char at[FIELDS_CHARS];
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void text_add(struct text *text, const char *format,
+                                                           ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int count = vsnprintf(text->at + text->count, sizeof text->at - text->count, format, arguments);
+    va_end(arguments);
+    text->count = min_u64(text->count + (size_t)count, sizeof text->at - 1);
+}
+
+/** Says what differs in the field that byte @p at lies in. @return The first byte behind it. */
+static size_t field_tell(const struct check *check, size_t at, struct text *text) {
+    struct field field = field_at(check, at);
+    size_t idx = (at - field.start) / field.field_bytes;
+    size_t start = field.start + idx * field.field_bytes;
+    text_add(text, "%s%s", text->count == 0 ? "" : ", ", field.name);
+    if (field.end - field.start > field.field_bytes) {
+        text_add(text, "%zu", idx);
+    }
+    text_add(text, " = 0x%" PRIx64 " translated, 0x%" PRIx64 " interpreted",
+             field_value(&check->mine, start, field.field_bytes),
+             field_value(&check->other, start, field.field_bytes));
+    return start + field.field_bytes;
+}
+
+/** All that differs in the pictures of a hart. */
+static void hart_tell(const struct check *check, struct text *text) {
+    size_t at = 0;
+    unsigned more = 0;
+    for (unsigned told = 0; at < check->mine.size_bytes;) {
+        if (check->mine.bytes[at] == check->other.bytes[at]) {
+            at++;
+        } else if (told < FIELDS_SHOWN_MAX) {
+            at = field_tell(check, at, text);
+            told++;
+        } else {
+            struct field field = field_at(check, at);
+            at += field.field_bytes - (at - field.start) % field.field_bytes;
+            more++;
+        }
+    }
+    if (more > 0) {
+        text_add(text, ", and %u more", more);
+    }
+}
+
+/** The first word of RAM that differs. @return false when none does. */
+static bool memory_tell(const struct check *check, struct text *text) {
+    const struct ram *mine = &check->machine->bus.ram;
+    const struct ram *other = &check->shadow->bus.ram;
+    for (uint64_t page = 0; page < mine->size_bytes >> PAGE_SHIFT; page++) {
+        paddr address = mine->base + (page << PAGE_SHIFT);
+        if ((mine->page_touched[page] | other->page_touched[page]) == 0 ||
+            memcmp(ram_at(mine, address), ram_at(other, address), PAGE_BYTES) == 0) {
+            continue;
+        }
+        while (memcmp(ram_at(mine, address), ram_at(other, address), 8) == 0) {
+            address += 8;
+        }
+        uint64_t words[2];
+        (void)ram_read(mine, address, &words[0], 8);
+        (void)ram_read(other, address, &words[1], 8);
+        text_add(text,
+                 "memory at 0x%" PRIx64 " = 0x%" PRIx64 " translated, 0x%" PRIx64 " interpreted",
+                 address, words[0], words[1]);
+        return true;
+    }
+    return false;
+}
+
+static void everything_tell(struct check *check, struct text *text) {
+    if (memory_tell(check, text)) {
+        return;
+    }
+    for (unsigned i = 0; i < check->machine->bus.region_count; i++) {
+        if (!device_same(check, i)) {
+            text_add(text, "the device %s", check->machine->bus.regions[i].ops->name);
+            return;
+        }
+    }
+    text_add(text, "the state hash");
+}
+
+/** Ends the run: @p text says what differs between two positions of the whole machine. */
+static void check_differs(struct check *check, const char *where, uint64_t from_steps,
+                          const struct text *text) {
+    struct error error;
+    error_set(&error, STATUS_INTERNAL,
+              "--engine check: between steps %" PRIu64 " and %" PRIu64 "%s: %s", from_steps,
+              check->machine->steps, where, text->at);
+    check->differs = true;
+    machine_fail(check->machine, &error);
+}
+
+static void hart_differs(struct check *check, uint64_t from_steps) {
+    struct text text = {.count = 0};
+    char where[32];
+    snprintf(where, sizeof where, " on hart %u", check->vcpu);
+    hart_tell(check, &text);
+    check_differs(check, where, from_steps, &text);
+}
+
+/* -- Looking ----------------------------------------------------------------------------------- */
+
+static bool turns_same(const struct turn *a, const struct turn *b) {
+    return a->kind == b->kind && a->vcpu == b->vcpu && a->budget_steps == b->budget_steps &&
+           a->until_ns == b->until_ns;
+}
+
+/** All harts, the schedule. */
+static bool round_look(struct check *check) {
+    struct text text = {.count = 0};
+    for (unsigned i = 0; i < check->machine->harts.count; i++) {
+        if (!hart_same(check, i)) {
+            check->vcpu = i;
+            hart_differs(check, check->from_steps);
+            return false;
+        }
+    }
+    if (!sched_same(check)) {
+        text_add(&text, "the schedule");
+        check_differs(check, "", check->from_steps, &text);
+        return false;
+    }
+    return true;
+}
+
+static bool everything_look(struct check *check) {
+    char mine[STATE_HASH_CHARS];
+    char other[STATE_HASH_CHARS];
+    struct text text = {.count = 0};
+    machine_state_hash(check->machine, mine);
+    machine_state_hash(check->shadow, other);
+    if (strcmp(mine, other) != 0) {
+        everything_tell(check, &text);
+        check_differs(check, "", check->looked_steps, &text);
+        return false;
+    }
+    check->looked_steps = check->machine->steps;
+    return true;
+}
+
+bool check_next(struct check *check, const struct turn *turn) {
+    struct turn other = sched_next(&check->shadow->sched);
+    struct text text = {.count = 0};
+    if (!turns_same(turn, &other)) {
+        text_add(&text, "the schedule");
+        check_differs(check, "", check->from_steps, &text);
+        return false;
+    }
+    if (turn->kind != TURN_RUN && !round_look(check)) {
+        return false;
+    }
+    return check->machine->steps - check->looked_steps < LOOK_STEPS || everything_look(check);
+}
+
+/* -- The shadow's part ------------------------------------------------------------------------- */
+
+/** As interp_run(), but a step at a time, and each step's place is noted. */
+static void shadow_run(struct check *check, struct hart *hart, uint64_t budget_steps) {
+    uint64_t start = hart->clock->steps;
+    uint64_t end = start + budget_steps;
+    uint64_t at = start;
+    hart->leave = false;
+    do {
+        hart->check = false;
+        hart_take_interrupt(hart);
+        hart->check = false;
+        while (at < end && !hart->check && !hart->leave) {
+            check->places[at - start] = (struct place){hart->pc, hart->satp, hart->priv};
+            at = interp_blocks(hart, at, at + 1);
+        }
+        hart->clock->steps = at;
+    } while (at < end && !hart->leave);
+    check->place_count = at - start;
+}
+
+void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps) {
+    struct machine *shadow = check->shadow;
+    ensure(budget_steps <= CHECK_GRANT_STEPS_MAX);
+    turn_prepare(shadow, vcpu);
+    check->vcpu = vcpu;
+    check->from_steps = check->machine->steps - ran_steps;
+    shadow_run(check, shadow->harts.hart[vcpu], budget_steps);
+    if (!hart_same(check, vcpu)) {
+        hart_differs(check, check->from_steps);
+    } else if (check->place_count != ran_steps) {
+        struct text text = {.count = 0};
+        text_add(&text, "%" PRIu64 " steps translated, %zu interpreted", ran_steps,
+                 check->place_count);
+        check_differs(check, "", check->from_steps, &text);
+    }
+    shadow->steps += check->place_count;
+    turn_settle(shadow, vcpu);
+}
+
+void check_admit(struct check *check, size_t count) {
+    struct port *to = &check->shadow->port;
+    const struct port *from = &check->machine->port;
+    ensure(to->held_count + count == from->held_count);
+    memcpy(to->held + to->held_count, from->held + to->held_count, count);
+    to->held_count += count;
+    uart_receive(check->shadow->uart);
+}
+
+void check_skip(struct check *check, vtime until) {
+    sched_skip(&check->shadow->sched, until);
+}
+
+void check_end(struct check *check) {
+    if (check->machine->exit.reason != EXIT_ERROR && round_look(check)) {
+        everything_look(check);
+    }
+}
+
+/* -- What ran ---------------------------------------------------------------------------------- */
+
+/** Physical address that the code at a place came from. */
+static bool place_address(struct hart *hart, const struct place *place, paddr *address) {
+    struct translation translation;
+    struct request request = {
+        .address = place->pc,
+        .size_bytes = 2,
+        .access = ACCESS_FETCH,
+        .priv = (enum privilege)place->priv,
+    };
+    hart->satp = place->satp; /* the shadow has no further use for its own */
+    if (mmu_translate(hart, &request, &translation) != FAULT_NONE) {
+        return false;
+    }
+    *address = translation.address;
+    return true;
+}
+
+static bool shown_before(const int64_t *shown, size_t count, int64_t region) {
+    for (size_t i = 0; i < count; i++) {
+        if (shown[i] == region) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void machine_check_dump(const struct machine *machine, struct stream *to) {
+    const struct check *check = machine->check;
+    int64_t shown[REGIONS_SHOWN_MAX];
+    size_t count = 0;
+    if (check == NULL || !check->differs) {
+        return;
+    }
+    struct hart *hart = check->shadow->harts.hart[check->vcpu];
+    for (size_t i = 0; i < check->place_count && count < REGIONS_SHOWN_MAX; i++) {
+        paddr address;
+        if (!place_address(hart, &check->places[i], &address)) {
+            continue;
+        }
+        int64_t region = jit_region_at(machine->jit, address);
+        if (region != JIT_NO_REGION && !shown_before(shown, count, region)) {
+            shown[count++] = region;
+            jit_region_dump(machine->jit, region, to);
+        }
+    }
+}
