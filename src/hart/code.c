@@ -5,7 +5,8 @@
  * address-space switches and serve every hart. What makes that safe:
  *
  * 1. A block depends on nothing but the bytes of one physical page and the machine's extensions. An
- * instruction that straddles two pages is never kept: the interpreter decodes it afresh each time.
+ * instruction that straddles two pages is kept with the first one, and whoever runs it looks first
+ * whether its other half still is what it was.
  * 2. While a page has blocks or translations it carries PAGE_CODE, so no TLB lets a store pass
  * unseen, and code_wrote() forgets what the store touched. A fence.i has nothing left to do.
  * 3. A page forgets all its code at once, as translated code may lead from any place to any.
@@ -86,12 +87,13 @@ struct insn code_placed(struct insn insn, unsigned offset) {
     return insn;
 }
 
-static uint32_t fetch_bits(const uint8_t *bytes, unsigned offset) {
+/** @param high  Where the upper half of a long instruction lies. */
+static uint32_t fetch_bits(const uint8_t *low_bytes, const uint8_t *high_bytes) {
     uint16_t low;
     uint16_t high = 0;
-    memcpy(&low, bytes + offset, 2);
+    memcpy(&low, low_bytes, sizeof low);
     if (insn_length(low) == 4) {
-        memcpy(&high, bytes + offset + 2, 2);
+        memcpy(&high, high_bytes, sizeof high);
     }
     return low | (uint32_t)high << 16;
 }
@@ -101,7 +103,7 @@ static bool straddles(const uint8_t *bytes, unsigned offset) {
 }
 
 static void blocks_make_room(struct code_cache *code) {
-    size_t block_bytes = sizeof(struct block) + (BLOCK_INSNS_MAX + 1) * sizeof(struct insn);
+    size_t block_bytes = sizeof(struct block) + (BLOCK_INSNS_MAX + 2) * sizeof(struct insn);
     if (code->arena_used_bytes + block_bytes > CODE_ARENA_BYTES) {
         for (unsigned i = 0; i < code->page_count; i++) {
             memset(code->pages[i].at, 0, sizeof code->pages[i].at);
@@ -116,31 +118,53 @@ static void cover(struct code_page *page, unsigned start, unsigned end) {
     }
 }
 
+/** The instructions from byte @p offset on up to the first that ends a block. @return Where it
+ * ends. */
+static unsigned block_decode(struct block *block, const struct decoder *decoder,
+                             const uint8_t *bytes, unsigned offset) {
+    unsigned start = offset;
+    bool ended = false;
+    while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
+           !straddles(bytes, offset)) {
+        const uint8_t *at = bytes + offset;
+        struct insn insn = decode(decoder, fetch_bits(at, at + 2));
+        ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
+        block->insns[block->count++] = code_placed(insn, offset - start);
+        offset += insn.length;
+    }
+    block->insns[block->count] =
+        code_placed((struct insn){.op = OP_block_end, .length = 2}, offset - start);
+    return offset;
+}
+
+static unsigned straddler_decode(struct block *block, const struct decoder *decoder,
+                                 const uint8_t *const bytes[2]) {
+    struct insn insn = decode(decoder, fetch_bits(bytes[0] + PAGE_BYTES - 2, bytes[1]));
+    block->count = 1;
+    block->insns[0] = (struct insn){.op = OP_straddle};
+    block->insns[1] = code_placed(insn, 0);
+    block->insns[2] = code_placed((struct insn){.op = OP_block_end, .length = 2}, 4);
+    return PAGE_BYTES + 2;
+}
+
 struct block *code_build(struct code_cache *code, struct code_page *page,
-                         const struct decoder *decoder, const uint8_t *bytes, unsigned offset) {
-    if (straddles(bytes, offset)) {
+                         const struct decoder *decoder, const uint8_t *const bytes[2],
+                         unsigned offset) {
+    bool straddler = straddles(bytes[0], offset);
+    if (straddler && bytes[1] == NULL) {
         return NULL;
     }
     blocks_make_room(code);
     uint32_t at = (uint32_t)(code->arena_used_bytes / 16);
     struct block *block = code_block(code, at);
-    unsigned start = offset;
-    bool ended = false;
     block->count = 0;
-    block->heat = page->entry[start / 2] != 0 ? 0 : code->heat;
-    while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
-           !straddles(bytes, offset)) {
-        struct insn insn = decode(decoder, fetch_bits(bytes, offset));
-        ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
-        block->insns[block->count++] = code_placed(insn, offset - start);
-        offset += insn.length;
-    }
-    block->bytes = (uint16_t)(offset - start);
-    block->insns[block->count] =
-        code_placed((struct insn){.op = OP_block_end, .length = 2}, block->bytes);
-    code->arena_used_bytes += sizeof *block + (block->count + 1) * sizeof(struct insn);
-    page->at[start / 2] = at;
-    cover(page, start, offset);
+    block->heat = page->entry[offset / 2] != 0 ? 0 : code->heat;
+    unsigned end = straddler ? straddler_decode(block, decoder, bytes)
+                             : block_decode(block, decoder, bytes[0], offset);
+    block->bytes = (uint16_t)(end - offset);
+    code->arena_used_bytes += sizeof *block + (block->count + 1U + straddler) * sizeof(struct insn);
+    page->at[offset / 2] = at;
+    cover(page, offset, straddler ? PAGE_BYTES : end);
     return block;
 }
 

@@ -10,11 +10,15 @@ enum {
     BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
     CODE_ARENA_BYTES = 24 << 20,
     CODE_PAGES_MAX = 4096,
-    OP_block_end = OP_COUNT /* pseudo operation behind the last instruction of a block */
+    /* Pseudo operations: behind the last instruction of a block; before one that straddles. */
+    OP_block_end = OP_COUNT,
+    OP_straddle
 };
 
 /**
  * Straight-line instructions up to the first that ends a block, a page's end, or BLOCK_INSNS_MAX.
+ * An instruction that straddles the page's end is a block of its own, with OP_straddle before it:
+ * whoever runs it first compares its upper half with what lies in the next page now.
  * Inside a block the field insn.length is replaced by the instruction's place: byte offset from the
  * block's start (even), plus 1 when the instruction is four bytes long. rd of x0 is replaced by
  * X_SINK.
@@ -56,10 +60,20 @@ bool code_has_room(const struct code_cache *code);
  * page. */
 struct code_page *code_page(struct code_cache *code, uint64_t page);
 
-/** Decodes the block at byte @p offset of @p bytes; NULL when its first instruction straddles the
- * page's end. Forgets all other blocks first when there is no room, but nothing translated. */
+/** The instructions of a block, without what stands before them. */
+static inline const struct insn *block_insns(const struct block *block) {
+    return &block->insns[block->insns[0].op == OP_straddle];
+}
+
+/**
+ * Decodes the block at byte @p offset of a page. Forgets all other blocks first when there is no
+ * room, but nothing translated.
+ * @param bytes  The page, and the one that follows in virtual memory, or NULL: then an instruction
+ *               that straddles gives NULL.
+ */
 struct block *code_build(struct code_cache *code, struct code_page *page,
-                         const struct decoder *decoder, const uint8_t *bytes, unsigned offset);
+                         const struct decoder *decoder, const uint8_t *const bytes[2],
+                         unsigned offset);
 
 /** Forgets all blocks of the page if one covers any of the bytes written. @return true when so. */
 bool code_wrote(struct code_cache *code, uint64_t page, unsigned offset, unsigned size_bytes);

@@ -50,7 +50,10 @@ static bool block_make(struct hart *hart) {
     const struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
     if (entry->page == page && entry->code->at[offset / 2] == 0) {
-        const uint8_t *bytes = ram_at(&harts->bus->ram, entry->base);
+        const struct fetch_entry *next = mmu_fetch_entry(hart, page + PAGE_BYTES);
+        bool known = next->page == page + PAGE_BYTES;
+        const uint8_t *const bytes[2] = {ram_at(&harts->bus->ram, entry->base),
+                                         known ? ram_at(&harts->bus->ram, next->base) : NULL};
         code_build(harts->code, entry->code, harts->decoder, bytes, offset);
     }
     return true;
@@ -69,6 +72,19 @@ static const struct insn *single_make(struct hart *hart) {
     return hart->single;
 }
 
+/** Is the upper half of @p insn, which straddles the end of pc's page, what lies in the next page?
+ */
+static bool straddle_holds(struct hart *hart, const struct insn *insn) {
+    uint64_t next_page = mmu_page(hart->pc) + PAGE_BYTES;
+    const struct fetch_entry *next = mmu_fetch_entry(hart, next_page);
+    uint16_t high;
+    if (next->page != next_page) {
+        return false;
+    }
+    memcpy(&high, ram_at(&hart->harts->bus->ram, next->base), sizeof high);
+    return insn->bits >> 16 == high;
+}
+
 /** The first instruction at pc alone, taken from its block when there is one. */
 static const struct insn *single_at(struct hart *hart, const struct block *block) {
     if (block == NULL) {
@@ -83,9 +99,10 @@ static const struct insn *single_at(struct hart *hart, const struct block *block
 /* -- Running ----------------------------------------------------------------------------------- */
 
 __attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, uint64_t end) {
-    static const void *const bodies[OP_COUNT + 1] = {
+    static const void *const bodies[OP_COUNT + 2] = {
         [OP_illegal] = &&do_illegal_op,
         [OP_block_end] = &&do_block_end,
+        [OP_straddle] = &&do_straddle,
 #define COMP(name, format, pattern, ext, traits, expands)
 #define INSN(name, format, pattern, ext, traits) [OP_##name] = &&do_##name,
 #include "isa/insn.def"
@@ -144,6 +161,19 @@ do_block_end:
     hart->pc = exec_pc(hart, insn);
     at += (uint64_t)(insn - hart->block_insns);
     goto next_block;
+
+do_straddle:
+    insn++;
+    if (unlikely(!straddle_holds(hart, insn))) {
+        hart->clock->steps = at;
+        insn = single_make(hart);
+        if (insn == NULL) {
+            at++;
+            goto next_block;
+        }
+    }
+    hart->block_insns = insn;
+    goto *bodies[insn->op];
 
 left:
     if (flow == FLOW_LEAVE) {

@@ -201,6 +201,9 @@ static bool page_rests(const struct hart *hart, paddr page) {
 }
 
 static void leaf_flags_clear(struct harts *harts, paddr leaf) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        harts->hart[i]->check = true; /* rule 5: an engine may hold what the TLB has forgotten */
+    }
     harts->bus->ram.page_flags[ram_page(&harts->bus->ram, leaf)] &=
         (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE);
 }
@@ -263,8 +266,7 @@ void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes)
         bool pointer = (old & (PTE_R | PTE_W | PTE_X)) == 0;
         if (valid && pointer && (flags & PAGE_POINTER_TABLE) != 0) {
             pointer_written(harts, bits_get(old, 53, 10) << PAGE_SHIFT);
-        } else if (valid && !pointer &&
-                   (flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE)) != 0) {
+        } else if (valid && !pointer && (flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE)) != 0) {
             leaf_written(harts, at, flags);
         }
     }

@@ -266,6 +266,10 @@ static const char *stub_named(const struct dump *dump, const cs_insn *insn) {
         {"  # leave_at", stubs->leave_at.at},
         {"  # far", stubs->far.at},
         {"  # interpret", stubs->interpret.at},
+        {"  # second_read", stubs->second_read.at},
+        {"  # second_write", stubs->second_write.at},
+        {"  # probe_read", stubs->probe_read.at},
+        {"  # probe_write", stubs->probe_write.at},
     };
     for (size_t i = 0; i < COUNT(named); i++) {
         if (leads && named[i].at == target) {
@@ -354,7 +358,7 @@ static bool record_fill(struct record *record, const struct jit_region *region) 
             .ir_count = from->ir_count,
         };
         for (unsigned j = 0; j < from->block->count; j++) {
-            const struct insn *insn = &from->block->insns[j];
+            const struct insn *insn = &block_insns(from->block)[j];
             unsigned offset = from->offset + (insn->length & 0xfeU); /* see struct block */
             record->words[word_count++] = (struct word){insn->bits, (uint16_t)offset};
         }

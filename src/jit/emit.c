@@ -13,13 +13,13 @@
  * region, calls the interpreter for that one instruction (stubs.interpret), and comes back. */
 #include "jit/emit.h"
 
-
 /* -- Ways out ---------------------------------------------------------------------------------- */
 
-static void write_back(struct emit *e) {
+/** Writes the homes in a set back. */
+static void write_back(struct emit *e, uint16_t homes) {
     for (unsigned i = 0; i < e->map->count; i++) {
         unsigned guest = e->map->guest[i];
-        if ((e->map->written >> guest & 1) != 0) {
+        if ((homes >> i & 1) != 0) {
             x64_mov_mr(e->x, 8, guest_at(guest), (enum x64_reg)e->map->host[guest]);
         }
     }
@@ -27,7 +27,7 @@ static void write_back(struct emit *e) {
 
 /** To other code of the same page; to C when there is none. */
 static void leave_near(struct emit *e, unsigned offset) {
-    write_back(e);
+    write_back(e, e->dirty);
     x64_mov_ri(e->x, RCX, offset);
     x64_mov_ri(e->x, RAX, (uint64_t)(uintptr_t)&e->region->page->entry[offset / 2]);
     x64_mov_rm(e->x, 4, RAX, x64_at(RAX, 0));
@@ -36,7 +36,7 @@ static void leave_near(struct emit *e, unsigned offset) {
 }
 
 static void leave_far(struct emit *e, int32_t place) {
-    write_back(e);
+    write_back(e, e->dirty);
     x64_mov_rm(e->x, 8, RAX, x64_at(RBP, offsetof(struct hart, region.page)));
     x64_alu_ri(e->x, X64_ADD, 8, RAX, place);
     x64_jmp(e->x, &e->stubs->far);
@@ -271,63 +271,7 @@ static void emit_rev8(struct emit *e) {
     put(e, to);
 }
 
-/* -- Memory ------------------------------------------------------------------------------------ */
-
-/* The page of the last byte is compared, so an access that crosses a page misses; so does one whose
- * address has bits below its size, where those are compared as well. */
-void emit_address(struct emit *e, enum tlb_use use_as, bool aligned, struct detour *rare) {
-    const struct ir *ir = e->ir;
-    struct x64 *x = e->x;
-    size_t page = use_as == TLB_READ ? offsetof(struct tlb_entry, read_page)
-                                     : offsetof(struct tlb_entry, write_page);
-    rare->reads = use_as == TLB_READ;
-    rare->writes = use_as == TLB_WRITE;
-    enum x64_reg base = use(e, ir->ra, RAX);
-    if (ir->imm != 0) {
-        x64_lea(x, 8, RAX, x64_at(base, (int32_t)ir->imm));
-    } else if (base != RAX) {
-        x64_mov_rr(x, 8, RAX, base);
-    }
-    x64_mov_rr(x, 4, RCX, RAX);
-    x64_shift_ri(x, X64_SHR, 4, RCX, TAG_SHIFT);
-    x64_alu_ri(x, X64_AND, 4, RCX, TAG_MASK);
-    if (aligned || ir->size == 1) {
-        x64_mov_rr(x, 8, RDX, RAX);
-        x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES | (ir->size - 1));
-    } else {
-        x64_lea(x, 8, RDX, x64_at(RAX, ir->size - 1));
-        x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES);
-    }
-    x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, (int32_t)page));
-    x64_jcc(x, X64_NE, &rare->miss);
-    x64_alu_rm(x, X64_ADD, 8, RAX,
-               x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
-    x64_bind(x, &rare->hit);
-}
-
-static void emit_load(struct emit *e) {
-    struct detour *miss = detour(e);
-    emit_address(e, TLB_READ, false, miss);
-    enum x64_reg to = result(e, RAX);
-    if (e->ir->is_signed && e->ir->size < 8) {
-        x64_movsx_rm(e->x, e->ir->size, to, x64_at(RAX, 0));
-    } else {
-        x64_mov_rm(e->x, e->ir->size, to, x64_at(RAX, 0));
-    }
-    put(e, to);
-    x64_bind(e->x, &miss->back);
-}
-
-static void emit_store(struct emit *e) {
-    struct detour *miss = detour(e);
-    emit_address(e, TLB_WRITE, false, miss);
-    if (e->ir->rb == 0) {
-        x64_mov_mi(e->x, e->ir->size, x64_at(RAX, 0), 0);
-    } else {
-        x64_mov_mr(e->x, e->ir->size, x64_at(RAX, 0), use(e, e->ir->rb, RDX));
-    }
-    x64_bind(e->x, &miss->back);
-}
+/* -- Control ----------------------------------------------------------------------------------- */
 
 static void emit_call(struct emit *e) {
     struct detour *there = detour(e);
@@ -335,8 +279,6 @@ static void emit_call(struct emit *e) {
     x64_bind(e->x, &there->back);
     e->boxed = 0;
 }
-
-/* -- Control ----------------------------------------------------------------------------------- */
 
 static void emit_branch(struct emit *e) {
     const struct ir *ir = e->ir;
@@ -376,10 +318,42 @@ static void emit_jump_register(struct emit *e) {
         x64_mov_rm(e->x, 8, to, x64_at(RBP, offsetof(struct hart, region.page)));
         x64_alu_ri(e->x, X64_ADD, 8, to, ir->place);
         put(e, to);
+        e->dirty |= home_bit(e->map, ir->rd);
     }
-    write_back(e);
+    write_back(e, e->dirty);
     x64_mov_rr(e->x, 8, RAX, RDX);
     x64_jmp(e->x, &e->stubs->far);
+}
+
+/* The other half of an instruction is looked at each time: nothing tells this page when that one is
+ * written, or another takes its place. */
+static void emit_straddle(struct emit *e) {
+    const struct ram *ram = e->region->ram;
+    struct x64 *x = e->x;
+    struct x64_label *other = &e->short_of[e->block_idx];
+    x64_mov_rm(x, 8, RAX, x64_at(RBP, offsetof(struct hart, region.page)));
+    x64_alu_ri(x, X64_ADD, 8, RAX, PAGE_BYTES);
+    x64_mov_rr(x, 4, RDX, RAX);
+    x64_shift_ri(x, X64_SHR, 4, RDX, FETCH_SHIFT);
+    x64_alu_ri(x, X64_AND, 4, RDX, FETCH_MASK);
+    x64_alu_rm(x, X64_ADD, 8, RDX, x64_at(RBP, offsetof(struct hart, fetch_tlb)));
+    x64_alu_rm(x, X64_CMP, 8, RAX, x64_at(RDX, offsetof(struct fetch_entry, page)));
+    x64_jcc(x, X64_NE, other);
+    x64_mov_rm(x, 8, RDX, x64_at(RDX, offsetof(struct fetch_entry, base)));
+    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)ram->bytes - ram->base);
+    x64_alu_rr(x, X64_ADD, 8, RDX, RAX);
+    x64_alu_mi(x, X64_CMP, 2, x64_at(RDX, 0), (int16_t)(uint16_t)e->ir->imm);
+    x64_jcc(x, X64_NE, other);
+}
+
+static void emit_elsewhere(struct emit *e) {
+    if (e->ir->op >= IR_fload) {
+        emit_float(e);
+    } else if (e->ir->op >= IR_zero) {
+        emit_atomic(e);
+    } else {
+        emit_bits(e);
+    }
 }
 
 /* clang-format off */
@@ -430,27 +404,9 @@ static void emit_op(struct emit *e) {
     case IR_branch: emit_branch(e); break;
     case IR_jump: emit_jump(e); break;
     case IR_jumpreg: emit_jump_register(e); break;
+    case IR_straddle: emit_straddle(e); break;
     case IR_call: emit_call(e); break;
-    case IR_clmul:
-    case IR_clmulh:
-    case IR_clmulr:
-    case IR_ctz:
-    case IR_clz:
-    case IR_cpop:
-    case IR_orcb: emit_bits(e); break;
-    case IR_zero:
-    case IR_lr:
-    case IR_sc:
-    case IR_swap:
-    case IR_fetchadd:
-    case IR_fetchxor:
-    case IR_fetchand:
-    case IR_fetchor:
-    case IR_fetchmin:
-    case IR_fetchmax:
-    case IR_fetchminu:
-    case IR_fetchmaxu: emit_atomic(e); break;
-    default: emit_float(e); break;
+    default: emit_elsewhere(e); break;
     }
 }
 /* clang-format on */
@@ -462,25 +418,25 @@ static void emit_block(struct emit *e, unsigned idx) {
     e->block_idx = idx;
     e->float_on = e->float_dirty = false;
     e->boxed = 0;
+    e->dirty = block->dirty;
     x64_bind(e->x, &block->head);
     x64_alu_ri(e->x, X64_SUB, 8, R15, (int32_t)block->block->count);
     x64_jcc(e->x, X64_S, &e->short_of[idx]);
     for (unsigned i = 0; i < block->ir_count; i++) {
         e->ir = &e->region->ir[block->ir_start + i];
         emit_op(e);
+        e->dirty |= ir_writes(e->ir) != 0 ? home_bit(e->map, ir_writes(e->ir)) : 0;
+        emit_window_closed(e, ir_changes(e->ir));
     }
 }
 
 static void emit_cold(struct emit *e) {
+    emit_window_looks(e);
     for (unsigned i = 0; i < e->detour_count; i++) {
         struct detour *there = &e->detours[i];
-        if (there->reads || there->writes) {
-            x64_bind(e->x, &there->miss);
-            x64_call(e->x, there->reads ? &e->stubs->second_read : &e->stubs->second_write);
-            x64_jcc(e->x, X64_E, &there->hit);
-        }
+        emit_miss(e, there);
         x64_bind(e->x, &there->there);
-        x64_mov_ri(e->x, RCX, there->site);
+        x64_mov_ri(e->x, RCX, there->site | (uint32_t)there->dirty << SITE_BITS);
         x64_call(e->x, &e->stubs->interpret);
         x64_jmp(e->x, &there->back);
     }
@@ -488,7 +444,7 @@ static void emit_cold(struct emit *e) {
         const struct region_block *block = &e->region->blocks[i];
         x64_bind(e->x, &e->short_of[i]);
         x64_alu_ri(e->x, X64_ADD, 8, R15, (int32_t)block->block->count);
-        write_back(e);
+        write_back(e, block->dirty);
         x64_mov_ri(e->x, RCX, block->offset);
         x64_jmp(e->x, &e->stubs->leave_at);
     }
@@ -499,9 +455,14 @@ static void emit_entries(struct emit *e, const uint8_t *base) {
     uint32_t entries[REGION_BLOCKS_MAX];
     for (unsigned i = 0; i < e->region->block_count; i++) {
         entries[i] = (uint32_t)(e->x->at - base);
+        for (unsigned j = 0; j < e->region->window_count; j++) {
+            emit_window_closed(e, e->region->windows[j].guest);
+        }
         for (unsigned j = 0; j < e->map->count; j++) {
             unsigned guest = e->map->guest[j];
-            x64_mov_rm(e->x, 8, (enum x64_reg)e->map->host[guest], guest_at(guest));
+            if ((e->region->blocks[i].live >> j & 1) != 0) {
+                x64_mov_rm(e->x, 8, (enum x64_reg)e->map->host[guest], guest_at(guest));
+            }
         }
         x64_jmp(e->x, &e->region->blocks[i].head);
     }

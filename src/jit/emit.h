@@ -7,16 +7,17 @@
 
 #include "jit/region.h"
 
-/* Index of a TLB slot, in bytes: the address shifted, and masked. */
-enum { TAG_SHIFT = PAGE_SHIFT - 5, TAG_MASK = (TLB_ENTRIES - 1) * (int)sizeof(struct tlb_entry) };
-_Static_assert(sizeof(struct tlb_entry) == 1 << 5, "a TLB index is an address shifted by 7");
+/** How an access can miss the TLB's first way, or its window. */
+enum miss_kind { MISS_NEVER, MISS_READ, MISS_WRITE, MISS_READ_WINDOW, MISS_WRITE_WINDOW };
 
 /** Something behind the region that the straight path jumps to, and comes back from. */
 struct detour {
     struct x64_label there, back;
-    struct x64_label miss, hit; /* the TLB's first way does not hold an access; its second does */
-    bool reads, writes;         /* an access that may miss */
+    struct x64_label miss, hit; /* of an access: looked at again, and found */
+    enum miss_kind miss_kind;
+    const struct ir *ir; /* of an access with a window */
     uint32_t site;
+    uint16_t dirty; /* homes */
 };
 
 enum { DETOURS_MAX = REGION_INSNS_MAX + 8 };
@@ -29,9 +30,11 @@ struct emit {
     struct x64_label short_of[REGION_BLOCKS_MAX]; /* the grant ends inside the block */
     struct detour detours[DETOURS_MAX];
     unsigned detour_count;
+    struct x64_label looks[WINDOWS_MAX]; /* routines that fill the windows' slots */
     unsigned block_idx;
     const struct ir *ir;
     /* What is known at this place of the block. */
+    uint16_t dirty;   /* homes that may hold something new */
     bool float_on;    /* mstatus.FS is not Off */
     bool float_dirty; /* it is Dirty */
     uint32_t boxed;   /* bit n: f[n] holds a boxed single */
@@ -94,19 +97,40 @@ static inline void put(struct emit *e, enum x64_reg from) {
 /** A detour for the present operation. */
 static inline struct detour *detour(struct emit *e) {
     struct detour *added = &e->detours[e->detour_count++];
-    *added = (struct detour){.site = e->ir->site};
+    *added = (struct detour){.site = e->ir->site, .dirty = e->dirty};
     return added;
 }
 
-/* -- emit.c ------------------------------------------------------------------------------------ */
+/** Slot of a window; @p pushed bytes have been pushed since code was entered. */
+static inline struct x64_mem window_at(unsigned window, unsigned pushed_bytes) {
+    return x64_at(RSP, (int32_t)(FRAME_WINDOWS_BYTES + window * 8 + pushed_bytes));
+}
+
+/* -- emit_mem.c -------------------------------------------------------------------------------- */
 
 enum tlb_use { TLB_READ, TLB_WRITE };
 
 /**
- * Leaves the host address of a memory access in RAX, or takes the detour. Spends RCX and RDX.
+ * Finds the bytes of a memory access, or takes the detour.
  * @param aligned  A misaligned access takes the detour, too.
+ * @return Where they lie on the host, by RCX and RAX or a home. RDX is spent.
  */
-void emit_address(struct emit *e, enum tlb_use use, bool aligned, struct detour *rare);
+struct x64_mem emit_access(struct emit *e, enum tlb_use use, bool aligned, struct detour *rare);
+
+void emit_load(struct emit *e);
+void emit_store(struct emit *e);
+/** The same for the bytes of a float, in RAX; they take the detour without closing it. */
+void emit_float_load(struct emit *e, struct detour *rare);
+void emit_float_store(struct emit *e, struct detour *rare);
+
+/** Behind the region: what is tried before a detour's access goes to the interpreter. */
+void emit_miss(struct emit *e, struct detour *rare);
+/** Behind the region: the windows' looks at the TLB. */
+void emit_window_looks(struct emit *e);
+/** The guest register may have changed, or code was entered: its window knows nothing. */
+void emit_window_closed(struct emit *e, unsigned guest);
+
+/* -- emit.c ------------------------------------------------------------------------------------ */
 
 /** Closes an operation whose result stands in @p at: sign-extends a 32-bit one. */
 void close_result(struct emit *e, enum x64_reg at);

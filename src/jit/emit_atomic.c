@@ -36,7 +36,7 @@ static void close_atomic(struct emit *e, struct detour *miss) {
 
 static void emit_lr(struct emit *e) {
     struct detour *miss = detour(e);
-    emit_address(e, TLB_READ, true, miss);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_READ, true, miss));
     emit_line(e, RDX);
     x64_mov_mr(e->x, 8, x64_at(RBP, offsetof(struct hart, reservation)), RDX);
     x64_mov_mi(e->x, 1, x64_at(RBP, offsetof(struct hart, reserved)), 1);
@@ -48,7 +48,7 @@ static void emit_sc(struct emit *e) {
     struct x64 *x = e->x;
     struct detour *miss = detour(e);
     struct x64_label fails = {0};
-    emit_address(e, TLB_WRITE, true, miss);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_WRITE, true, miss));
     emit_line(e, RDX);
     x64_mov_ri(x, RCX, 1);
     x64_alu_rm(x, X64_CMP, 8, RDX, x64_at(RBP, offsetof(struct hart, reservation)));
@@ -64,7 +64,7 @@ static void emit_sc(struct emit *e) {
 
 static void emit_swap(struct emit *e) {
     struct detour *miss = detour(e);
-    emit_address(e, TLB_WRITE, true, miss);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_WRITE, true, miss));
     emit_old(e, RCX);
     x64_mov_mr(e->x, e->ir->size, x64_at(RAX, 0), use(e, e->ir->rb, RDX));
     close_atomic(e, miss);
@@ -72,7 +72,7 @@ static void emit_swap(struct emit *e) {
 
 static void emit_fetch_op(struct emit *e, enum x64_alu op) {
     struct detour *miss = detour(e);
-    emit_address(e, TLB_WRITE, true, miss);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_WRITE, true, miss));
     emit_old(e, RCX);
     fetch(e, e->ir->rb, RDX);
     x64_alu_mr(e->x, op, e->ir->size, x64_at(RAX, 0), RDX);
@@ -82,7 +82,7 @@ static void emit_fetch_op(struct emit *e, enum x64_alu op) {
 /** The old value stays when old @p stays rb. */
 static void emit_fetch_choice(struct emit *e, enum x64_cond stays) {
     struct detour *miss = detour(e);
-    emit_address(e, TLB_WRITE, true, miss);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_WRITE, true, miss));
     emit_old(e, RCX);
     fetch(e, e->ir->rb, RDX);
     x64_alu_rr(e->x, X64_CMP, e->ir->size, RCX, RDX);
@@ -96,7 +96,7 @@ static void emit_zero(struct emit *e) {
     struct detour *rare = detour(e);
     x64_alu_mi(x, X64_CMP, 1, x64_at(RBP, offsetof(struct hart, zeroes_blocks)), 0);
     x64_jcc(x, X64_E, &rare->there);
-    emit_address(e, TLB_WRITE, true, rare);
+    x64_lea(e->x, 8, RAX, emit_access(e, TLB_WRITE, true, rare));
     x64_alu_ri(x, X64_AND, 8, RAX, LINE_MASK);
     for (unsigned at_bytes = 0; at_bytes < CACHE_LINE_BYTES; at_bytes += 8) {
         x64_mov_mi(x, 8, x64_at(RAX, (int32_t)at_bytes), 0);

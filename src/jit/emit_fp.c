@@ -247,31 +247,27 @@ static void emit_move_from(struct emit *e) {
     x64_bind(e->x, &rare->back);
 }
 
-static void emit_float_load(struct emit *e) {
-    const struct ir *ir = e->ir;
-    struct detour *miss = detour(e);
-    want_on(e, miss);
-    emit_address(e, TLB_READ, false, miss);
-    x64_mov_rm(e->x, ir->size, RAX, x64_at(RAX, 0));
-    x64_mov_mr(e->x, ir->size, float_at(ir->rd), RAX);
-    close_float(e, ir->size);
-    x64_bind(e->x, &miss->back);
+static void emit_fload(struct emit *e) {
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    emit_float_load(e, rare);
+    x64_mov_mr(e->x, e->ir->size, float_at(e->ir->rd), RAX);
+    close_float(e, e->ir->size);
+    x64_bind(e->x, &rare->back);
 }
 
-static void emit_float_store(struct emit *e) {
-    struct detour *miss = detour(e);
-    want_on(e, miss);
-    emit_address(e, TLB_WRITE, false, miss);
-    x64_mov_rm(e->x, e->ir->size, RDX, float_at(e->ir->rb));
-    x64_mov_mr(e->x, e->ir->size, x64_at(RAX, 0), RDX);
-    x64_bind(e->x, &miss->back);
+static void emit_fstore(struct emit *e) {
+    struct detour *rare = detour(e);
+    want_on(e, rare);
+    emit_float_store(e, rare);
+    x64_bind(e->x, &rare->back);
 }
 
 /* clang-format off */
 void emit_float(struct emit *e) {
     switch ((enum ir_op)e->ir->op) {
-    case IR_fload: emit_float_load(e); break;
-    case IR_fstore: emit_float_store(e); break;
+    case IR_fload: emit_fload(e); break;
+    case IR_fstore: emit_fstore(e); break;
     case IR_fadd: emit_arithmetic(e, X64_ADDS); break;
     case IR_fsub: emit_arithmetic(e, X64_SUBS); break;
     case IR_fmul: emit_arithmetic(e, X64_MULS); break;

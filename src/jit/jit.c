@@ -16,9 +16,8 @@
 enum {
     HEAT = 40,                    /* entries after which a block is translated */
     REGION_BYTES_MAX = 256 << 10, /* more than any region's code takes */
-    SITES_MAX = 1 << 20,
-    MAPS_MAX = 1 << 16,
-    FRAME_BYTES = 16 * 8 + 8 /* saved host registers; keeps calls aligned on 16 */
+    SITES_MAX = 1 << SITE_BITS,
+    MAPS_MAX = 1 << 16
 };
 
 /** Generated code: enters it with the hart and the steps it may take; gives the steps left. */
@@ -90,13 +89,15 @@ static enum resume resume_at_pc(struct hart *hart, uint64_t left_steps) {
 /**
  * Runs a site's instruction in the interpreter.
  * @param saved  Host registers by number; changed to what code goes on with.
+ * @param what   The site, and the homes that are dirty: see stubs.interpret.
  */
-static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t site_idx) {
+static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) {
     struct jit *jit = hart->harts->translator;
-    const struct site *site = &jit->sites[site_idx];
+    const struct site *site = &jit->sites[what % SITES_MAX];
     const struct register_map *map = &jit->maps[site->map];
-    for (unsigned i = 0; i < map->count; i++) {
-        hart->x[map->guest[i]] = saved[map->host[map->guest[i]]];
+    for (unsigned dirty = what >> SITE_BITS; dirty != 0; dirty &= dirty - 1) {
+        unsigned guest = map->guest[__builtin_ctz(dirty)];
+        hart->x[guest] = saved[map->host[guest]];
     }
     take_flags(hart);
     jit->stats.calls++;
@@ -153,8 +154,8 @@ static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
 static void stub_far(struct x64 *x, struct stubs *stubs) {
     struct x64_label miss = {0};
     x64_mov_rr(x, 4, RDX, RAX);
-    x64_shift_ri(x, X64_SHR, 4, RDX, PAGE_SHIFT - 5);
-    x64_alu_ri(x, X64_AND, 4, RDX, (FETCH_ENTRIES - 1) << 5);
+    x64_shift_ri(x, X64_SHR, 4, RDX, FETCH_SHIFT);
+    x64_alu_ri(x, X64_AND, 4, RDX, FETCH_MASK);
     x64_alu_rm(x, X64_ADD, 8, RDX, x64_at(RBP, offsetof(struct hart, fetch_tlb)));
     x64_mov_rr(x, 8, RCX, RAX);
     x64_alu_ri(x, X64_AND, 8, RCX, -PAGE_BYTES);
@@ -171,7 +172,6 @@ static void stub_far(struct x64 *x, struct stubs *stubs) {
     x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, pc)), RAX);
     x64_jmp(x, &stubs->leave);
 }
-_Static_assert(sizeof(struct fetch_entry) == 1 << 5, "the stub shifts by 5");
 
 static void stub_interpret(struct x64 *x, struct stubs *stubs) {
     static const uint8_t saved[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
@@ -202,22 +202,44 @@ static void stub_interpret(struct x64 *x, struct stubs *stubs) {
     x64_jmp(x, &stubs->far);
 }
 
-/** Looks at the second way of slot RCX for page RDX. If it is there, both ways change places, RAX
- * becomes a host address and ZF 1. */
-static void stub_second(struct x64 *x, size_t page) {
-    struct x64_label none = {0};
+/** Exchanges both ways of slot RCX if the second holds page RDX; else jumps to @p none. */
+static void second_way(struct x64 *x, size_t page, struct x64_label *none) {
     int32_t second = (int32_t)(TLB_ENTRIES * sizeof(struct tlb_entry));
     x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, second + (int32_t)page));
-    x64_jcc(x, X64_NE, &none);
+    x64_jcc(x, X64_NE, none);
     for (int32_t at = 0; at < (int32_t)sizeof(struct tlb_entry); at += 8) {
         x64_movs_xm(x, 8, XMM0, x64_at_index(R14, RCX, 1, at));
         x64_movs_xm(x, 8, XMM1, x64_at_index(R14, RCX, 1, second + at));
         x64_movs_mx(x, 8, x64_at_index(R14, RCX, 1, second + at), XMM0);
         x64_movs_mx(x, 8, x64_at_index(R14, RCX, 1, at), XMM1);
     }
-    x64_alu_rm(x, X64_ADD, 8, RAX,
-               x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
+}
+
+/** After the first way of slot RCX missed page RDX: if the second has it, RCX becomes what makes
+ * addresses of it the host's, and ZF 1. */
+static void stub_second(struct x64 *x, size_t page) {
+    struct x64_label none = {0};
+    second_way(x, page, &none);
+    x64_mov_rm(x, 8, RCX, x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
     x64_alu_rr(x, X64_CMP, 4, RDX, RDX);
+    x64_bind(x, &none);
+    x64_ret(x);
+}
+
+/** Looks for the page of the bytes from RAX to RDX: if it is there, RCX becomes what makes
+ * addresses of it the host's, and ZF 1. */
+static void stub_probe(struct x64 *x, size_t page) {
+    struct x64_label none = {0}, found = {0};
+    x64_mov_rr(x, 4, RCX, RAX);
+    x64_shift_ri(x, X64_SHR, 4, RCX, TAG_SHIFT);
+    x64_alu_ri(x, X64_AND, 4, RCX, TAG_MASK);
+    x64_alu_ri(x, X64_AND, 8, RDX, -PAGE_BYTES);
+    x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, (int32_t)page));
+    x64_jcc(x, X64_E, &found);
+    second_way(x, page, &none);
+    x64_alu_rr(x, X64_CMP, 4, RDX, RDX);
+    x64_bind(x, &found);
+    x64_mov_rm(x, 8, RCX, x64_at_index(R14, RCX, 1, offsetof(struct tlb_entry, host_minus)));
     x64_bind(x, &none);
     x64_ret(x);
 }
@@ -236,6 +258,10 @@ static void stubs_make(struct jit *jit) {
     stub_second(x, offsetof(struct tlb_entry, read_page));
     x64_bind(x, &jit->stubs.second_write);
     stub_second(x, offsetof(struct tlb_entry, write_page));
+    x64_bind(x, &jit->stubs.probe_read);
+    stub_probe(x, offsetof(struct tlb_entry, read_page));
+    x64_bind(x, &jit->stubs.probe_write);
+    stub_probe(x, offsetof(struct tlb_entry, write_page));
     x64_bind(x, &jit->stubs.interpret);
     stub_interpret(x, &jit->stubs);
     jit->enter = (enter_fn *)(uintptr_t)(jit->code + (x->at - x->start));
@@ -281,8 +307,8 @@ struct jit *jit_new(struct harts *harts, const struct jit_options *options) {
     jit->region.features = features;
     jit->region.ram = &harts->bus->ram;
     stubs_make(jit);
-    jit->dump = dump_new(harts, &jit->options,
-                         &(struct dump_code){jit->code, jit->write, &jit->stubs});
+    jit->dump =
+        dump_new(harts, &jit->options, &(struct dump_code){jit->code, jit->write, &jit->stubs});
     harts->translator = jit;
     harts->code->heat = HEAT;
     for (unsigned i = 0; i < harts->count; i++) {
@@ -374,6 +400,8 @@ static void translate(struct jit *jit, struct hart *hart) {
     if (region_find(region, harts->code, page, offset)) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);
+        region_windows(region);
+        region_flow(region);
         jit->maps[jit->map_count++] = region->map;
         if (region_emit(region, &jit->x, &jit->stubs, jit->write)) {
             jit->stats.regions++;
@@ -412,7 +440,7 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
             continue;
         }
         hart->heat_floor = entry != 0 ? INT64_MIN : 0;
-        at = interp_blocks(hart, at, end);
+        at = interp_blocks(hart, at, entry != 0 ? min_u64(end, at + BLOCK_INSNS_MAX) : end);
         if (entry != 0) {
             jit->stats.tail_steps += at - before;
         } else if (at < end && !hart->check && !hart->leave && entry_at(hart) == 0) {

@@ -59,12 +59,13 @@ static unsigned next_offset(const struct lift *lift) {
 
 static uint32_t site(struct lift *lift) {
     const struct block *block = lift->block->block;
-    return jit_site(lift->jit, &(struct site){
-                                   .insn = *lift->insn,
-                                   .offset = (uint16_t)insn_offset(lift),
-                                   .left = (uint16_t)(block->count - (lift->insn - block->insns)),
-                                   .map = lift->map,
-                               });
+    return jit_site(lift->jit,
+                    &(struct site){
+                        .insn = *lift->insn,
+                        .offset = (uint16_t)insn_offset(lift),
+                        .left = (uint16_t)(block->count - (lift->insn - block_insns(block))),
+                        .map = lift->map,
+                    });
 }
 
 static int16_t block_at(const struct jit_region *region, int64_t offset) {
@@ -311,7 +312,8 @@ static void lift_insn(struct lift *lift) {
         return;
     }
     if (row->shape == SHAPE_CALL || !host_can(lift, row)) {
-        append(lift, (struct ir){.op = IR_call, .site = site(lift)});
+        /* rd may be that of an f register: then x[rd] stays, which nobody has to know. */
+        append(lift, (struct ir){.op = IR_call, .rd = lift->insn->rd, .site = site(lift)});
         return;
     }
     struct ir ir = lift_row(lift, row);
@@ -328,8 +330,12 @@ void region_lift(struct jit *jit, struct jit_region *region, uint32_t map) {
         struct region_block *at = &region->blocks[i];
         struct lift lift = {.jit = jit, .region = region, .block = at, .map = map};
         at->ir_start = region->ir_count;
+        if (at->block->insns[0].op == OP_straddle) {
+            append(&lift,
+                   (struct ir){.op = IR_straddle, .imm = block_insns(at->block)->bits >> 16});
+        }
         for (unsigned j = 0; j < at->block->count; j++) {
-            lift.insn = &at->block->insns[j];
+            lift.insn = &block_insns(at->block)[j];
             lift_insn(&lift);
         }
         if (lift.insn->op != OP_jal && lift.insn->op != OP_jalr) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct insn *last_insn(const struct block *block) {
-    return &block->insns[block->count - 1];
+    return &block_insns(block)[block->count - 1];
 }
 
 static unsigned insn_offset(const struct region_block *block, const struct insn *insn) {
@@ -42,8 +42,8 @@ static void region_add(struct jit_region *region, const struct code_cache *code,
         return;
     }
     *insns += block->count;
-    region->blocks[region->block_count++] =
-        (struct region_block){.block = block, .offset = (unsigned)offset, .weight = 1};
+    region->blocks[region->block_count++] = (struct region_block){
+        .block = block, .offset = (unsigned)offset, .weight = (unsigned)(code->heat - block->heat)};
 }
 
 static int by_offset(const void *a, const void *b) {
@@ -54,7 +54,7 @@ static int by_offset(const void *a, const void *b) {
 
 /** A jump back makes a loop of what lies between. */
 static void weigh_loops(struct jit_region *region) {
-    enum { LOOP_WEIGHT = 8, WEIGHT_MAX = 4096 };
+    enum { LOOP_WEIGHT = 8, WEIGHT_MAX = 1 << 20 };
     for (unsigned i = 0; i < region->block_count; i++) {
         const struct region_block *block = &region->blocks[i];
         const struct insn *insn = last_insn(block->block);
@@ -126,18 +126,35 @@ static unsigned ir_kinds(unsigned op) {
     }
 }
 
-static void count_uses(const struct jit_region *region, uint64_t uses[33], uint32_t *written) {
+unsigned ir_changes(const struct ir *ir) {
+    bool writes = ir->op == IR_call || (ir_kinds(ir->op) & KIND_D) != 0;
+    return writes && ir->rd < 32 ? ir->rd : 0;
+}
+
+unsigned ir_writes(const struct ir *ir) {
+    return ir->op != IR_call ? ir_changes(ir) : 0;
+}
+
+void ir_reads(const struct ir *ir, unsigned read[2]) {
+    unsigned kinds = ir_kinds(ir->op);
+    read[0] = (kinds & KIND_A) != 0 ? ir->ra : 0;
+    read[1] = (kinds & KIND_B) != 0 && !ir->immediate ? ir->rb : 0;
+}
+
+int ir_target(const struct ir *ir) {
+    return ir->op == IR_branch || ir->op == IR_jump ? ir->target : -1;
+}
+
+static void count_uses(const struct jit_region *region, uint64_t uses[33]) {
     for (unsigned i = 0; i < region->block_count; i++) {
         const struct region_block *block = &region->blocks[i];
         for (unsigned j = 0; j < block->ir_count; j++) {
             const struct ir *ir = &region->ir[block->ir_start + j];
-            unsigned kinds = ir_kinds(ir->op);
-            uses[(kinds & KIND_A) != 0 ? ir->ra : 0] += block->weight;
-            uses[(kinds & KIND_B) != 0 && !ir->immediate ? ir->rb : 0] += block->weight;
-            if ((kinds & KIND_D) != 0 && ir->rd < 32) {
-                uses[ir->rd] += block->weight;
-                *written |= (uint32_t)1 << ir->rd;
-            }
+            unsigned read[2];
+            ir_reads(ir, read);
+            uses[read[0]] += block->weight;
+            uses[read[1]] += block->weight;
+            uses[ir_writes(ir)] += block->weight;
         }
     }
 }
@@ -148,8 +165,7 @@ void region_allocate(struct jit_region *region) {
     uint64_t uses[33] = {0};
     memset(map->host, NO_HOST, sizeof map->host);
     map->count = 0;
-    map->written = 0;
-    count_uses(region, uses, &map->written);
+    count_uses(region, uses);
     while (map->count < HOST_REGISTERS) {
         unsigned best = 0;
         for (unsigned guest = 1; guest < 32; guest++) {
@@ -161,6 +177,7 @@ void region_allocate(struct jit_region *region) {
             break;
         }
         map->guest[map->count] = (uint8_t)best;
+        map->idx[best] = (uint8_t)map->count;
         map->host[best] = homes[map->count++];
     }
 }

@@ -40,8 +40,10 @@ enum {
 struct region_block {
     struct block *block;
     unsigned offset; /* [bytes] of its first instruction in the page */
-    unsigned weight; /* guess of how often it runs */
+    unsigned weight; /* how often it ran before */
     unsigned ir_start, ir_count;
+    uint16_t dirty; /* homes that may hold something new where it begins */
+    uint16_t live;  /* homes that have to hold something there */
     struct x64_label head;
 };
 
@@ -50,7 +52,21 @@ struct register_map {
     uint8_t host[33]; /* by guest register: enum x64_reg or NO_HOST */
     uint8_t guest[HOST_REGISTERS];
     unsigned count;
-    uint32_t written; /* bit n: some operation writes guest register n */
+    uint8_t idx[33];  /* by guest register that has a home: its place in guest */
+};
+
+/** Sets of homes: bit n is that of map->guest[n]. */
+static inline uint16_t home_bit(const struct register_map *map, unsigned guest) {
+    return map->host[guest] == NO_HOST ? 0 : (uint16_t)(1U << map->idx[guest]);
+}
+
+enum { WINDOWS_MAX = 4, NO_WINDOW = 0xff };
+
+/** Accesses of a region through one register that share a look at the TLB: see window.c. */
+struct window {
+    uint8_t guest; /* the register; it has a home */
+    bool writes;
+    int32_t first, end; /* [bytes] from its value */
 };
 
 /**
@@ -65,6 +81,9 @@ struct jit_region {
     unsigned ir_count;
     struct ir ir[REGION_INSNS_MAX * 2];
     struct register_map map;
+    unsigned window_count;
+    struct window windows[WINDOWS_MAX];
+    uint8_t window_of[33]; /* by guest register, or NO_WINDOW */
     struct x64_features features;
     const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
@@ -87,22 +106,60 @@ bool region_find(struct jit_region *region, const struct code_cache *code, struc
 
 struct jit;
 
+enum { SITE_BITS = 20 };
+
 /** Appends a site. @return Its index. */
 uint32_t jit_site(struct jit *jit, const struct site *site);
 
 /** Fills region->ir. @param map  Index that the region's register map will have. */
 void region_lift(struct jit *jit, struct jit_region *region, uint32_t map);
 
+/** The guest register that an operation may change, itself or through the interpreter; 0 for none.
+ */
+unsigned ir_changes(const struct ir *ir);
+/** The same, by its code alone. */
+unsigned ir_writes(const struct ir *ir);
+/** The guest registers that its code reads; 0 for none. */
+void ir_reads(const struct ir *ir, unsigned read[2]);
+/** The block of the region that it leads to; -1 for none. */
+int ir_target(const struct ir *ir);
+
+/** Finds blocks' dirty and live homes. */
+void region_flow(struct jit_region *region);
+
+/** Finds accesses that share a look at the TLB; homes are known. */
+void region_windows(struct jit_region *region);
+
 /** Gives host registers to the guest registers that are used most. */
 void region_allocate(struct jit_region *region);
+
+/* The frame of translated code: 16 host registers by number, the windows' slots, 8 bytes so that
+ * calls are aligned. */
+enum {
+    FRAME_WINDOWS_BYTES = 16 * 8,
+    FRAME_BYTES = FRAME_WINDOWS_BYTES + WINDOWS_MAX * 8 + 8
+};
+
+/* Index of a TLB slot, in bytes: the address shifted, and masked. */
+enum { TAG_SHIFT = PAGE_SHIFT - 5, TAG_MASK = (TLB_ENTRIES - 1) * (int)sizeof(struct tlb_entry) };
+_Static_assert(sizeof(struct tlb_entry) == 1 << 5, "a TLB index is an address shifted by 7");
+
+/* Index of a fetch TLB slot, in bytes: the address shifted, and masked. */
+enum {
+    FETCH_SHIFT = PAGE_SHIFT - 5,
+    FETCH_MASK = (FETCH_ENTRIES - 1) * (int)sizeof(struct fetch_entry)
+};
+_Static_assert(sizeof(struct fetch_entry) == 1 << 5, "a fetch TLB index is an address >> 7");
 
 /** Shared pieces of code, made once for each code memory. */
 struct stubs {
     struct x64_label leave;     /* back to C; pc is set */
     struct x64_label leave_at;  /* back to C; pc = the page + rcx */
     struct x64_label far;       /* to the code for address rax, or back to C */
-    struct x64_label interpret; /* run site ecx in the interpreter */
-    struct x64_label second_read, second_write; /* a TLB's second way; see emit_address */
+    struct x64_label interpret; /* run a site in the interpreter: ecx is its number and, from bit
+                                   SITE_BITS on, the set of homes that are dirty */
+    struct x64_label second_read, second_write; /* a TLB's second way; see emit_mem.c */
+    struct x64_label probe_read, probe_write;   /* a whole look at the TLB */
 };
 
 /** Writes the region's code, and enters it in its blocks. @return false when full. */
