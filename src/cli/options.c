@@ -170,8 +170,8 @@ static enum status take_engine(struct run_options *options, const struct row *ro
 static enum status take_jit_cache(struct run_options *options, const struct row *row,
                                   const char *value, struct error *error) {
     uint64_t bytes;
-    if (!value_bytes(value, &bytes) || bytes < JIT_CACHE_MIN_BYTES ||
-        bytes > JIT_CACHE_MAX_BYTES || bytes % PAGE_BYTES != 0) {
+    if (!value_bytes(value, &bytes) || bytes < JIT_CACHE_MIN_BYTES || bytes > JIT_CACHE_MAX_BYTES ||
+        bytes % PAGE_BYTES != 0) {
         return bad_value(row, value, "1M to 1G (a plain number is MiB)", error);
     }
     options->machine.jit_cache_bytes = bytes;
@@ -381,6 +381,7 @@ static const struct row rows[] = {
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
     {"hash-at", "SPEC", take_hash_at, 0, NULL},
+    {"no-accounting", NULL, FLAG(machine.uncounted), NULL},
 };
 
 void run_options_help(void) {
@@ -506,6 +507,9 @@ static enum status options_check(const struct run_options *options, struct error
     const struct machine_options *machine = &options->machine;
     bool bios_file = machine->bios != NULL && strcmp(machine->bios, "none") != 0 &&
                      strcmp(machine->bios, "default") != 0;
+    if (machine->uncounted && machine->engine != ENGINE_AUTO && machine->engine != ENGINE_JIT) {
+        return conflict(error, "--no-accounting", "is for the translator; use --engine jit");
+    }
     if (machine->elf != NULL) {
         const char *without =
             "cannot go with --elf, which starts a program on the bare machine; drop one";

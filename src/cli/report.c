@@ -111,7 +111,7 @@ static bool add_engine(cJSON *root, const struct machine_stats *stats) {
 
 /** Whatever shapes the schedule, and how exact it is (law 11). */
 static bool add_schedule(cJSON *root, const struct machine_options *options) {
-    return add_text(root, "exactness", "exact") &&
+    return add_text(root, "exactness", options->uncounted ? "host-timed" : "exact") &&
            add_text(root, "time", "lockstep") &&
            add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
            add_flag(root, "monotonic", options->monotonic) &&

@@ -33,6 +33,7 @@ struct block {
 /** What is known of the code in one physical page. */
 struct code_page {
     uint64_t page;                         /* number of the page in RAM */
+    uint32_t strikes;                      /* a translator's: against what it assumes of the code */
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
                                        arena; 0 = none */

@@ -4,6 +4,8 @@
 #ifndef HART_HART_H
 #define HART_HART_H
 
+#include <stdatomic.h>
+
 #include "bus/bus.h"
 #include "isa/isa.h"
 #include "vtime/vtime.h"
@@ -176,11 +178,11 @@ struct counter {
 struct hart {
     /* What the fast paths touch. */
     uint64_t x[33];
-    uint64_t pc;            /* exact between blocks and whenever the hart calls out */
+    uint64_t pc;                   /* exact between blocks and whenever the hart calls out */
     struct tlb_entry *data_tlb;    /* the set of data_context */
     struct fetch_entry *fetch_tlb; /* the set of fetch_context */
-    uint64_t data_context;  /* context of loads and stores, in bits 63:52 */
-    uint64_t fetch_context; /* context of fetches, in bits 63:52 */
+    uint64_t data_context;         /* context of loads and stores, in bits 63:52 */
+    uint64_t fetch_context;        /* context of fetches, in bits 63:52 */
     struct clock
         *clock; /* its vCPU's: clock->steps is the position, exact whenever the hart calls out */
     const struct insn *block_insns; /* the block being executed, its address, its first position */
@@ -190,18 +192,20 @@ struct hart {
     uint64_t mstatus; /* without SD, which is derived */
     uint8_t frm;
     uint8_t fflags;
-    uint8_t priv;        /* enum privilege */
-    bool check;          /* interrupts or translations may have changed: leave the block */
-    bool leave;          /* deadlines or the machine may have changed: leave the engine */
-    int64_t heat_floor;  /* the interpreter stops before a block whose heat is below */
+    uint8_t priv;       /* enum privilege */
+    bool check;         /* interrupts or translations may have changed: leave the block */
+    bool leave;         /* deadlines or the machine may have changed: leave the engine */
+    int64_t heat_floor; /* the interpreter stops before a block whose heat is below */
     struct {
         uint64_t page;       /* virtual address of the page that translated code runs in */
         uint64_t end;        /* position at which its grant ends */
         const uint8_t *code; /* what entries of code pages are offsets from */
         uint32_t mxcsr;      /* the host's floating-point state, as code finds and leaves it */
+        void *struck;        /* page of code that has too many strikes */
+        atomic_bool stop;    /* code that counts no steps leaves when it sees this */
     } region;                /* a translator's */
-    bool zeroes_blocks;  /* cbo.zero is allowed in the present mode */
-    uint8_t target_mask; /* address bits that a jump target may not have: 2 without C, else 0 */
+    bool zeroes_blocks;      /* cbo.zero is allowed in the present mode */
+    uint8_t target_mask;     /* address bits that a jump target may not have: 2 without C, else 0 */
 
     /* The rest of the architecture. */
     unsigned id;
@@ -229,11 +233,11 @@ struct hart {
     uint64_t tlb_context[TLB_SETS];       /* data_context that a set belongs to, or TLB_EMPTY */
     uint64_t fetch_set_context[TLB_SETS]; /* fetch_context, likewise */
     unsigned tlb_next, fetch_next;        /* set to be given to the next context */
-    uint64_t space_satp[256]; /* satp that a translation space number stands for */
+    uint64_t space_satp[256];             /* satp that a translation space number stands for */
     bool space_used[256];
-    unsigned pmp_count;           /* PMP entries up to the last that is on */
-    struct pmp_area pmp_area[4];  /* what was decided last, by privilege */
-    struct insn single[2]; /* room for a one-instruction block */
+    unsigned pmp_count;               /* PMP entries up to the last that is on */
+    struct pmp_area pmp_area[4];      /* what was decided last, by privilege */
+    struct insn single[2];            /* room for a one-instruction block */
     uint64_t data_fills, fetch_fills; /* TLB entries made so far: misses that memory answered */
 };
 

@@ -20,3 +20,7 @@ struct host_time host_time_read(void) {
 int64_t host_monotonic_ns(void) {
     return clock_ns(CLOCK_MONOTONIC);
 }
+
+void host_sleep_ns(int64_t ns) {
+    nanosleep(&(struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000}, NULL);
+}

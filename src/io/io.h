@@ -13,6 +13,9 @@ struct host_time host_time_read(void);
 /** Host monotonic clock [ns]; cheap enough to read around every grant. */
 int64_t host_monotonic_ns(void);
 
+/** Waits for so long. @thread any */
+void host_sleep_ns(int64_t ns);
+
 /* -- console.c: where the guest's console goes ------------------------------------------------- */
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };

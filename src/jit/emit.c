@@ -80,7 +80,7 @@ static void emit_alu(struct emit *e, enum x64_alu op) {
         x64_alu_ri(e->x, op, ir->size, to, (int32_t)ir->imm);
     } else {
         fetch(e, ra, to);
-        x64_alu_rr(e->x, op, ir->size, to, use(e, rb, RDX));
+        apply(e, op, ir->size, to, rb);
     }
     close_result(e, to);
 }
@@ -89,7 +89,7 @@ static void emit_alu(struct emit *e, enum x64_alu op) {
 static void emit_inverted(struct emit *e, enum x64_alu op) {
     fetch(e, e->ir->rb, RAX);
     x64_unary(e->x, X64_NOT, 8, RAX);
-    x64_alu_rr(e->x, op, 8, RAX, use(e, e->ir->ra, RDX));
+    apply(e, op, 8, RAX, e->ir->ra);
     put(e, RAX);
 }
 
@@ -127,7 +127,7 @@ static void emit_compare(struct emit *e, enum x64_cond cond) {
     if (ir->immediate) {
         x64_alu_ri(e->x, X64_CMP, 8, a, (int32_t)ir->imm);
     } else {
-        x64_alu_rr(e->x, X64_CMP, 8, a, use(e, ir->rb, RDX));
+        apply(e, X64_CMP, 8, a, ir->rb);
     }
     enum x64_reg to = result(e, RAX);
     x64_set(e->x, cond, to);
@@ -189,9 +189,10 @@ static void emit_shluw(struct emit *e) {
 }
 
 static void emit_mul(struct emit *e) {
-    fetch(e, e->ir->ra, RAX);
-    x64_imul_rr(e->x, e->ir->size, RAX, use(e, e->ir->rb, RDX));
-    close_result(e, RAX);
+    enum x64_reg to = result_beside(e, e->ir->rb, RAX);
+    fetch(e, e->ir->ra, to);
+    x64_imul_rr(e->x, e->ir->size, to, use(e, e->ir->rb, RDX));
+    close_result(e, to);
 }
 
 static void emit_mul_high(struct emit *e, enum x64_unary op) {
@@ -286,7 +287,7 @@ static void emit_branch(struct emit *e) {
     if (ir->rb == 0) {
         x64_test_rr(e->x, 8, a, a);
     } else {
-        x64_alu_rr(e->x, X64_CMP, 8, a, use(e, ir->rb, RDX));
+        apply(e, X64_CMP, 8, a, ir->rb);
     }
     enum x64_cond cond = (enum x64_cond)ir->cond;
     if (ir->target >= 0) {
@@ -413,6 +414,21 @@ static void emit_op(struct emit *e) {
 
 /* -- The region -------------------------------------------------------------------------------- */
 
+/** May code behind the present operation use the window of the register that it changes? */
+static bool accesses_follow(const struct emit *e, const struct region_block *block, unsigned at) {
+    unsigned guest = ir_changes(e->ir);
+    for (unsigned i = at + 1; i < block->ir_count; i++) {
+        const struct ir *ir = &e->region->ir[block->ir_start + i];
+        if (ir_target(ir) >= 0 || (ir_uses_window(ir) && ir->ra == guest)) {
+            return true;
+        }
+        if (ir_changes(ir) == guest) {
+            return false;
+        }
+    }
+    return false;
+}
+
 static void emit_block(struct emit *e, unsigned idx) {
     struct region_block *block = &e->region->blocks[idx];
     e->block_idx = idx;
@@ -420,18 +436,24 @@ static void emit_block(struct emit *e, unsigned idx) {
     e->boxed = 0;
     e->dirty = block->dirty;
     x64_bind(e->x, &block->head);
-    x64_alu_ri(e->x, X64_SUB, 8, R15, (int32_t)block->block->count);
-    x64_jcc(e->x, X64_S, &e->short_of[idx]);
+    if (e->region->uncounted) {
+        x64_alu_mi(e->x, X64_CMP, 1, x64_at(RBP, offsetof(struct hart, region.stop)), 0);
+        x64_jcc(e->x, X64_NE, &e->short_of[idx]);
+    } else {
+        x64_alu_ri(e->x, X64_SUB, 8, R15, (int32_t)block->block->count);
+        x64_jcc(e->x, X64_S, &e->short_of[idx]);
+    }
     for (unsigned i = 0; i < block->ir_count; i++) {
         e->ir = &e->region->ir[block->ir_start + i];
         emit_op(e);
         e->dirty |= ir_writes(e->ir) != 0 ? home_bit(e->map, ir_writes(e->ir)) : 0;
-        emit_window_closed(e, ir_changes(e->ir));
+        emit_window_moved(e, ir_changes(e->ir), accesses_follow(e, block, i));
     }
 }
 
 static void emit_cold(struct emit *e) {
     emit_window_looks(e);
+    emit_table_looks(e);
     for (unsigned i = 0; i < e->detour_count; i++) {
         struct detour *there = &e->detours[i];
         emit_miss(e, there);
@@ -443,7 +465,9 @@ static void emit_cold(struct emit *e) {
     for (unsigned i = 0; i < e->region->block_count; i++) {
         const struct region_block *block = &e->region->blocks[i];
         x64_bind(e->x, &e->short_of[i]);
-        x64_alu_ri(e->x, X64_ADD, 8, R15, (int32_t)block->block->count);
+        if (!e->region->uncounted) {
+            x64_alu_ri(e->x, X64_ADD, 8, R15, (int32_t)block->block->count);
+        }
         write_back(e, block->dirty);
         x64_mov_ri(e->x, RCX, block->offset);
         x64_jmp(e->x, &e->stubs->leave_at);
@@ -458,6 +482,7 @@ static void emit_entries(struct emit *e, const uint8_t *base) {
         for (unsigned j = 0; j < e->region->window_count; j++) {
             emit_window_closed(e, e->region->windows[j].guest);
         }
+        emit_tables_closed(e);
         for (unsigned j = 0; j < e->map->count; j++) {
             unsigned guest = e->map->guest[j];
             if ((e->region->blocks[i].live >> j & 1) != 0) {

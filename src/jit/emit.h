@@ -8,14 +8,21 @@
 #include "jit/region.h"
 
 /** How an access can miss the TLB's first way, or its window. */
-enum miss_kind { MISS_NEVER, MISS_READ, MISS_WRITE, MISS_READ_WINDOW, MISS_WRITE_WINDOW };
+enum miss_kind {
+    MISS_NEVER,
+    MISS_READ,
+    MISS_WRITE,
+    MISS_READ_WINDOW,
+    MISS_WRITE_WINDOW,
+    MISS_TABLE
+};
 
 /** Something behind the region that the straight path jumps to, and comes back from. */
 struct detour {
     struct x64_label there, back;
     struct x64_label miss, hit; /* of an access: looked at again, and found */
     enum miss_kind miss_kind;
-    const struct ir *ir; /* of an access with a window */
+    const struct ir *ir; /* of an access with a window or a table */
     uint32_t site;
     uint16_t dirty; /* homes */
 };
@@ -31,6 +38,7 @@ struct emit {
     struct detour detours[DETOURS_MAX];
     unsigned detour_count;
     struct x64_label looks[WINDOWS_MAX]; /* routines that fill the windows' slots */
+    struct x64_label table_looks[TABLES_USED_MAX];
     unsigned block_idx;
     const struct ir *ir;
     /* What is known at this place of the block. */
@@ -63,6 +71,18 @@ static inline enum x64_reg use(struct emit *e, unsigned guest, enum x64_reg scra
         x64_mov_rm(e->x, 8, scratch, guest_at(guest));
     }
     return scratch;
+}
+
+/** to op= the guest register, wherever it lives. */
+static inline void apply(struct emit *e, enum x64_alu op, unsigned size, enum x64_reg to,
+                         unsigned guest) {
+    if (has_home(e, guest)) {
+        x64_alu_rr(e->x, op, size, to, (enum x64_reg)e->map->host[guest]);
+    } else if (guest == 0) {
+        x64_alu_ri(e->x, op, size, to, 0);
+    } else {
+        x64_alu_rm(e->x, op, size, to, guest_at(guest));
+    }
 }
 
 /** The guest register in @p to, which may then be changed. */
@@ -106,6 +126,17 @@ static inline struct x64_mem window_at(unsigned window, unsigned pushed_bytes) {
     return x64_at(RSP, (int32_t)(FRAME_WINDOWS_BYTES + window * 8 + pushed_bytes));
 }
 
+/** What a table's slot holds: the page last read, what makes its addresses the host's, and r15 at
+ * the last miss. */
+enum table_field { TABLE_PAGE, TABLE_HOST_MINUS, TABLE_MISSED };
+
+/** @param table  From 1, as in struct ir. */
+static inline struct x64_mem table_at(unsigned table, enum table_field field,
+                                      unsigned pushed_bytes) {
+    return x64_at(
+        RSP, (int32_t)(FRAME_TABLES_BYTES + (table - 1) * TABLE_BYTES + field * 8 + pushed_bytes));
+}
+
 /* -- emit_mem.c -------------------------------------------------------------------------------- */
 
 enum tlb_use { TLB_READ, TLB_WRITE };
@@ -125,8 +156,13 @@ void emit_float_store(struct emit *e, struct detour *rare);
 
 /** Behind the region: what is tried before a detour's access goes to the interpreter. */
 void emit_miss(struct emit *e, struct detour *rare);
-/** Behind the region: the windows' looks at the TLB. */
+/** Behind the region: the windows' and tables' looks at the TLB. */
 void emit_window_looks(struct emit *e);
+void emit_table_looks(struct emit *e);
+/** Code was entered: no table remembers a page. */
+void emit_tables_closed(struct emit *e);
+/** The register of a window was changed by the present operation. @param used  Accesses follow. */
+void emit_window_moved(struct emit *e, unsigned guest, bool used);
 /** The guest register may have changed, or code was entered: its window knows nothing. */
 void emit_window_closed(struct emit *e, unsigned guest);
 

@@ -102,7 +102,8 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     take_flags(hart);
     jit->stats.calls++;
     hart->pc = hart->region.page + site->offset;
-    uint64_t at = hart->region.end - saved[R15] - site->left;
+    unsigned left = jit->options.uncounted ? 0 : site->left;
+    uint64_t at = hart->region.end - saved[R15] - left;
     enum flow flow = (enum flow)interp_one(hart, &site->insn, at);
     if (flow == FLOW_NEXT && !hart->check && !hart->leave) {
         for (unsigned i = 0; i < map->count; i++) {
@@ -113,7 +114,7 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     if (flow == FLOW_NEXT) {
         hart->pc += (site->insn.length & 1U) != 0 ? 4 : 2;
     }
-    saved[R15] += site->left - 1U;
+    saved[R15] += left == 0 ? 0 : left - 1;
     return resume_at_pc(hart, saved[R15]);
 }
 
@@ -305,6 +306,7 @@ struct jit *jit_new(struct harts *harts, const struct jit_options *options) {
         return NULL;
     }
     jit->region.features = features;
+    jit->region.uncounted = options->uncounted;
     jit->region.ram = &harts->bus->ram;
     stubs_make(jit);
     jit->dump =
@@ -401,6 +403,7 @@ static void translate(struct jit *jit, struct hart *hart) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);
         region_windows(region);
+        region_tables(region);
         region_flow(region);
         jit->maps[jit->map_count++] = region->map;
         if (region_emit(region, &jit->x, &jit->stubs, jit->write)) {
@@ -425,7 +428,12 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
     hart->region.mxcsr = MXCSR_DEFAULT;
     uint64_t left_steps = jit->enter(hart, end - at, jit->code + entry);
     take_flags(hart);
-    return end - left_steps;
+    if (hart->region.struck != NULL) { /* it will be hot at once, and translated without tables */
+        struct code_page *page = hart->region.struck;
+        memset(page->entry, 0, sizeof page->entry);
+        hart->region.struck = NULL;
+    }
+    return atomic_exchange(&hart->region.stop, false) ? end : end - left_steps;
 }
 
 /** From position @p at to @p end, or until something is to be looked at. */
@@ -433,10 +441,11 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
     while (at < end && !hart->check && !hart->leave) {
         uint32_t entry = entry_at(hart);
         uint64_t before = at;
+        vaddr pc = hart->pc;
         if (entry != 0) {
             at = code_run(jit, hart, at, end, entry);
         }
-        if (hart->check || hart->leave || (entry != 0 && at != before)) {
+        if (hart->check || hart->leave || (entry != 0 && (at != before || hart->pc != pc))) {
             continue;
         }
         hart->heat_floor = entry != 0 ? INT64_MIN : 0;
@@ -465,6 +474,12 @@ uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
         hart->clock->steps = at;
     } while (at < end && !hart->leave);
     return at - start;
+}
+
+void jit_stop(struct jit *jit) {
+    for (unsigned i = 0; i < jit->harts->count; i++) {
+        atomic_store(&jit->harts->hart[i]->region.stop, true);
+    }
 }
 
 struct jit_stats jit_stats(const struct jit *jit) {

@@ -20,6 +20,7 @@ struct jit_options {
     unsigned dump_items; /* enum jit_dump: written as each region is made */
     struct stream *dump; /* where to */
     bool remembers;      /* keeps what jit_region_dump() needs */
+    bool uncounted;      /* a yardstick: code counts no steps, and runs until jit_stop() */
 };
 
 /** What a dump shows of a region. */
@@ -49,6 +50,12 @@ void jit_free(struct jit *jit);
 
 /** As interp_run: the same steps, state and results. */
 uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps);
+
+/**
+ * Uncounted: the grant that is under way, or the next one, ends soon, and counts as used up.
+ * @thread any
+ */
+void jit_stop(struct jit *jit);
 
 struct jit_stats jit_stats(const struct jit *jit);
 

@@ -255,6 +255,30 @@ static void simplify(struct ir *ir) {
     }
 }
 
+/**
+ * Merges an operation into the one before it, whose result it replaces: lui and auipc with the addi
+ * behind them, and the pair of shifts that clears the upper half.
+ * @return false: they are no such pair.
+ */
+static bool merge(struct ir *before, const struct ir *ir) {
+    bool replaces = ir->rd == before->rd && ir->ra == before->rd && ir->immediate;
+    if (replaces && ir->op == IR_add && before->op == IR_const) {
+        int64_t sum = (int64_t)((uint64_t)before->imm + (uint64_t)ir->imm);
+        before->imm = ir->size == 8 ? sum : (int32_t)(uint32_t)sum;
+        return true;
+    }
+    if (replaces && ir->op == IR_add && ir->size == 8 && before->op == IR_place) {
+        before->imm += ir->imm;
+        return true;
+    }
+    if (replaces && ir->op == IR_shr && ir->size == 8 && ir->imm == 32 && before->op == IR_shl &&
+        before->size == 8 && before->immediate && before->imm == 32) {
+        *before = (struct ir){.op = IR_zext, .size = 4, .rd = ir->rd, .ra = before->ra};
+        return true;
+    }
+    return false;
+}
+
 /** Can the jump's target be one that the CPU, being without C, does not take? */
 static bool jump_may_trap(const struct lift *lift) {
     const struct insn *insn = lift->insn;
@@ -321,7 +345,11 @@ static void lift_insn(struct lift *lift) {
         return;
     }
     simplify(&ir);
-    append(lift, ir);
+    struct jit_region *region = lift->region;
+    if (region->ir_count == lift->block->ir_start ||
+        !merge(&region->ir[region->ir_count - 1], &ir)) {
+        append(lift, ir);
+    }
 }
 
 void region_lift(struct jit *jit, struct jit_region *region, uint32_t map) {

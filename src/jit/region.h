@@ -23,6 +23,7 @@ struct ir {
     bool dynamic;   /* the rounding mode is that of frm */
     uint8_t cond;   /* branch: enum x64_cond */
     uint8_t rd, ra, rb, rc;
+    uint8_t table;  /* load, fload: which of the region's tables it reads, from 1; 0: none */
     int16_t target; /* branch, jump: index of a block of the region; -1: place */
     int32_t place;  /* [bytes] from the page's start: of target; jumpreg: of the return address */
     uint32_t site;  /* load … fstore, call: what the interpreter needs, see struct site */
@@ -52,7 +53,7 @@ struct register_map {
     uint8_t host[33]; /* by guest register: enum x64_reg or NO_HOST */
     uint8_t guest[HOST_REGISTERS];
     unsigned count;
-    uint8_t idx[33];  /* by guest register that has a home: its place in guest */
+    uint8_t idx[33]; /* by guest register that has a home: its place in guest */
 };
 
 /** Sets of homes: bit n is that of map->guest[n]. */
@@ -84,7 +85,9 @@ struct jit_region {
     unsigned window_count;
     struct window windows[WINDOWS_MAX];
     uint8_t window_of[33]; /* by guest register, or NO_WINDOW */
+    unsigned table_count;
     struct x64_features features;
+    bool uncounted; /* see struct jit_options */
     const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };
@@ -127,17 +130,31 @@ int ir_target(const struct ir *ir);
 /** Finds blocks' dirty and live homes. */
 void region_flow(struct jit_region *region);
 
+enum {
+    TABLES_USED_MAX = 2,
+    STRIKES_MAX = 400,
+    STRIKE_STEPS = 64 /* misses less than this apart are strikes */
+};
+
+/** Finds accesses that remember the page of the last one: see table.c. */
+void region_tables(struct jit_region *region);
+
+/** Is it an access that may share a look at the TLB? */
+bool ir_uses_window(const struct ir *ir);
+
 /** Finds accesses that share a look at the TLB; homes are known. */
 void region_windows(struct jit_region *region);
 
 /** Gives host registers to the guest registers that are used most. */
 void region_allocate(struct jit_region *region);
 
-/* The frame of translated code: 16 host registers by number, the windows' slots, 8 bytes so that
- * calls are aligned. */
+/* The frame of translated code: 16 host registers by number, the windows' slots, the tables', 8
+ * bytes so that calls are aligned. */
 enum {
     FRAME_WINDOWS_BYTES = 16 * 8,
-    FRAME_BYTES = FRAME_WINDOWS_BYTES + WINDOWS_MAX * 8 + 8
+    FRAME_TABLES_BYTES = FRAME_WINDOWS_BYTES + WINDOWS_MAX * 8,
+    TABLE_BYTES = 3 * 8,
+    FRAME_BYTES = FRAME_TABLES_BYTES + TABLES_USED_MAX * TABLE_BYTES + 8
 };
 
 /* Index of a TLB slot, in bytes: the address shifted, and masked. */

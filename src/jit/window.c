@@ -21,7 +21,7 @@
 
 enum {
     WINDOW_BYTES_MAX = 1024, /* the wider, the more often a page's end lies in it */
-    CHANGE_COST = 4          /* accesses that must be saved for a change of the register */
+    CHANGE_COST = 2          /* accesses that must be saved for a change of the register */
 };
 
 /** What is known of a register as a base. */
@@ -31,8 +31,8 @@ struct base {
     bool writes;
 };
 
-static bool is_access(unsigned op) {
-    return op == IR_load || op == IR_store || op == IR_fload || op == IR_fstore;
+bool ir_uses_window(const struct ir *ir) {
+    return ir->op == IR_load || ir->op == IR_store || ir->op == IR_fload || ir->op == IR_fstore;
 }
 
 static void base_widen(struct base *base, const struct ir *ir, unsigned weight) {
@@ -48,7 +48,7 @@ static void bases_find(const struct jit_region *region, struct base bases[33]) {
         const struct region_block *block = &region->blocks[i];
         for (unsigned j = 0; j < block->ir_count; j++) {
             const struct ir *ir = &region->ir[block->ir_start + j];
-            if (is_access(ir->op)) {
+            if (ir_uses_window(ir)) {
                 base_widen(&bases[ir->ra], ir, block->weight);
             }
             if (ir_changes(ir) != 0) {

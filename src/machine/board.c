@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The board: which devices there are, where, and which wire leads where. */
 #include "machine/machine.h"
+#include "machine/ticker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,10 @@ static void translating(void *owner, bool begins) {
     stopwatch_switch(&machine->stopwatch, begins ? ACTIVITY_TRANSLATE : ACTIVITY_EXECUTE);
 }
 
+static void ticked(void *owner) {
+    jit_stop(owner);
+}
+
 static enum status engine_make(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
     if (options->engine == ENGINE_INTERP) {
@@ -277,6 +282,7 @@ static enum status engine_make(struct machine *machine, struct error *error) {
                                                 .dump_items = options->dump_items,
                                                 .dump = options->dump,
                                                 .remembers = check,
+                                                .uncounted = options->uncounted,
                                             });
     if (machine->jit == NULL && (options->engine != ENGINE_AUTO || dumps)) {
         return error_set(error, STATUS_USAGE,
@@ -285,6 +291,9 @@ static enum status engine_make(struct machine *machine, struct error *error) {
                          check   ? "--engine check"
                          : dumps ? "--dump"
                                  : "--engine jit");
+    }
+    if (machine->jit != NULL && options->uncounted) {
+        machine->ticker = ticker_new(ticked, machine->jit);
     }
     machine->check = check ? check_new(machine, error) : NULL;
     return check && machine->check == NULL ? error->status : STATUS_OK;
@@ -318,6 +327,7 @@ void machine_free(struct machine *machine) {
         return;
     }
     check_free(machine->check);
+    ticker_free(machine->ticker);
     jit_free(machine->jit);
     harts_free(&machine->harts);
     bus_free(&machine->bus);

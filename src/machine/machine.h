@@ -74,6 +74,7 @@ struct machine_options {
     uint64_t grant;             /* the cap, or the seed of random caps */
     bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
     uint64_t drop_seed;
+    bool uncounted;          /* bench: the translator counts no steps; nothing repeats */
     const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
     size_t hash_at_count;
 };
@@ -287,9 +288,10 @@ struct machine {
     void *uart;       /* owned by the bus, as all devices */
     struct boot_target target;
     struct boot boot;
-    struct jit *jit;     /* NULL: the interpreter is the engine */
-    struct check *check; /* of --engine check, else NULL */
-    bool resetting;      /* lines act at once, none travels */
+    struct jit *jit;       /* NULL: the interpreter is the engine */
+    struct ticker *ticker; /* NULL: steps are counted */
+    struct check *check;   /* of --engine check, else NULL */
+    bool resetting;        /* lines act at once, none travels */
     struct asked asked;
     struct half half;
 

@@ -304,7 +304,7 @@ static void outside_wait(struct machine *machine, int64_t timeout_ns) {
 }
 
 static int64_t virtual_rt_now(const struct machine *machine) {
-    return clocks_read(&machine->clocks, CLOCK_VIRTUAL_RT, host_time_read(),
+    return clocks_read(&machine->clocks, CLOCKS_VIRTUAL_RT, host_time_read(),
                        sched_virtual(&machine->sched));
 }
 

@@ -34,10 +34,10 @@ static int64_t virtual_rt(const struct clocks *clocks, struct host_time host) {
 int64_t clocks_read(const struct clocks *clocks, enum clock_kind kind, struct host_time host,
                     vtime virtual_now) {
     const int64_t readings[] = {
-        [CLOCK_REALTIME] = host.monotonic_ns,
-        [CLOCK_HOST] = host.wall_ns,
-        [CLOCK_VIRTUAL] = virtual_now,
-        [CLOCK_VIRTUAL_RT] = virtual_rt(clocks, host),
+        [CLOCKS_REALTIME] = host.monotonic_ns,
+        [CLOCKS_HOST] = host.wall_ns,
+        [CLOCKS_VIRTUAL] = virtual_now,
+        [CLOCKS_VIRTUAL_RT] = virtual_rt(clocks, host),
     };
     assert((size_t)kind < COUNT(readings));
     return readings[kind];

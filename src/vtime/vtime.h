@@ -82,10 +82,10 @@ void clock_state(const struct clock *clock, struct stream *stream);
 /* -- clocks.c: the four clocks (law 3), idle skipping in real time (law 7) --------------------- */
 
 enum clock_kind {
-    CLOCK_REALTIME,  /* host monotonic, always runs */
-    CLOCK_HOST,      /* host wall clock, always runs */
-    CLOCK_VIRTUAL,   /* the guest's time */
-    CLOCK_VIRTUAL_RT /* host monotonic, runs only while the machine runs */
+    CLOCKS_REALTIME,  /* host monotonic, always runs */
+    CLOCKS_HOST,      /* host wall clock, always runs */
+    CLOCKS_VIRTUAL,   /* the guest's time */
+    CLOCKS_VIRTUAL_RT /* host monotonic, runs only while the machine runs */
 };
 
 /** A pair of host readings taken together [ns]; io/ supplies them. */
@@ -106,7 +106,7 @@ void clocks_init(struct clocks *clocks, struct host_time host);
 void clocks_resume(struct clocks *clocks, struct host_time host);
 /** Stops VIRTUAL_RT (idempotent). */
 void clocks_pause(struct clocks *clocks, struct host_time host);
-/** Reads a clock. @param virtual_now  What CLOCK_VIRTUAL answers. */
+/** Reads a clock. @param virtual_now  What CLOCKS_VIRTUAL answers. */
 int64_t clocks_read(const struct clocks *clocks, enum clock_kind kind, struct host_time host,
                     vtime virtual_now);
 

@@ -7,7 +7,7 @@ static struct host_time host_at(int64_t monotonic_ns) {
 }
 
 static int64_t virtual_rt(const struct clocks *clocks, int64_t monotonic_ns) {
-    return clocks_read(clocks, CLOCK_VIRTUAL_RT, host_at(monotonic_ns), 77);
+    return clocks_read(clocks, CLOCKS_VIRTUAL_RT, host_at(monotonic_ns), 77);
 }
 
 static void each_clock_reads_its_own(void **state) {
@@ -15,10 +15,10 @@ static void each_clock_reads_its_own(void **state) {
     struct clocks clocks;
     clocks_init(&clocks, host_at(1000));
     clocks_resume(&clocks, host_at(1000));
-    assert_int_equal(clocks_read(&clocks, CLOCK_REALTIME, host_at(1500), 77), 1500);
-    assert_int_equal(clocks_read(&clocks, CLOCK_HOST, host_at(1500), 77), 5001500);
-    assert_int_equal(clocks_read(&clocks, CLOCK_VIRTUAL, host_at(1500), 77), 77);
-    assert_int_equal(clocks_read(&clocks, CLOCK_VIRTUAL_RT, host_at(1500), 77), 500);
+    assert_int_equal(clocks_read(&clocks, CLOCKS_REALTIME, host_at(1500), 77), 1500);
+    assert_int_equal(clocks_read(&clocks, CLOCKS_HOST, host_at(1500), 77), 5001500);
+    assert_int_equal(clocks_read(&clocks, CLOCKS_VIRTUAL, host_at(1500), 77), 77);
+    assert_int_equal(clocks_read(&clocks, CLOCKS_VIRTUAL_RT, host_at(1500), 77), 500);
 }
 
 static void virtual_rt_runs_only_while_the_machine_does(void **state) {
