@@ -245,7 +245,11 @@ bool mmu_fetch_fill(struct hart *hart) {
     }
     hart->fetch_fills++;
     mmu_flag_tables(harts, &translation);
-    *mmu_fetch_entry(hart, hart->pc) = (struct fetch_entry){
+    struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
+    if (entry->page != TLB_EMPTY && entry->page != mmu_page(hart->pc)) {
+        entry[TLB_ENTRIES] = *entry;
+    }
+    *entry = (struct fetch_entry){
         .page = mmu_page(hart->pc),
         .code = code_page(harts->code, ram_page(&harts->bus->ram, translation.address)),
         .base = translation.address & ~(paddr)(PAGE_BYTES - 1),

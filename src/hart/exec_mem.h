@@ -165,6 +165,9 @@ static inline enum access_fault exec_block(struct hart *hart, const struct insn 
     struct translation translation;
     enum access_fault fault = mmu_translate(hart, &request, &translation);
     *address = translation.address;
+    if (fault == FAULT_NONE && ram_holds(&hart->harts->bus->ram, *address, CACHE_LINE_BYTES)) {
+        mmu_fill(hart, request.address, &translation); /* the page's other blocks follow */
+    }
     return fault;
 }
 

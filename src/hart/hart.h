@@ -82,9 +82,8 @@ enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
 enum { X_SINK = 32 }; /* x[X_SINK] swallows writes to x0 */
 
-/* A data set has two ways, one behind the other: what is looked at first, and what that pushed
- * out. */
-enum { TLB_SETS = 8, TLB_ENTRIES = 512, TLB_SLOTS = 2 * TLB_ENTRIES, FETCH_ENTRIES = 512 };
+/* A set has two ways, one behind the other: what is looked at first, and what that pushed out. */
+enum { TLB_SETS = 8, TLB_ENTRIES = 512, TLB_SLOTS = 2 * TLB_ENTRIES };
 
 /** Translation for loads and stores of one page in the context that its set belongs to. */
 struct tlb_entry {
@@ -229,7 +228,7 @@ struct hart {
 
     /* Caches of the above: never part of the state. */
     struct tlb_entry tlb[TLB_SETS][TLB_SLOTS]; /* a set for each context that is in use */
-    struct fetch_entry fetch[TLB_SETS][FETCH_ENTRIES];
+    struct fetch_entry fetch[TLB_SETS][TLB_SLOTS];
     uint64_t tlb_context[TLB_SETS];       /* data_context that a set belongs to, or TLB_EMPTY */
     uint64_t fetch_set_context[TLB_SETS]; /* fetch_context, likewise */
     unsigned tlb_next, fetch_next;        /* set to be given to the next context */

@@ -43,17 +43,16 @@ static bool block_make(struct hart *hart) {
     if (!code_has_room(harts->code)) {
         harts_drop_caches(harts);
     }
-    uint64_t page = mmu_page(hart->pc);
-    if (mmu_fetch_entry(hart, hart->pc)->page != page && !mmu_fetch_fill(hart)) {
+    if (mmu_fetch_find(hart, hart->pc) == NULL && !mmu_fetch_fill(hart)) {
         return false;
     }
-    const struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
+    const struct fetch_entry *entry = mmu_fetch_find(hart, hart->pc);
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
-    if (entry->page == page && entry->code->at[offset / 2] == 0) {
-        const struct fetch_entry *next = mmu_fetch_entry(hart, page + PAGE_BYTES);
-        bool known = next->page == page + PAGE_BYTES;
-        const uint8_t *const bytes[2] = {ram_at(&harts->bus->ram, entry->base),
-                                         known ? ram_at(&harts->bus->ram, next->base) : NULL};
+    if (entry != NULL && entry->code->at[offset / 2] == 0) {
+        const struct ram *ram = &harts->bus->ram;
+        const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
+        const uint8_t *const bytes[2] = {ram_at(ram, entry->base),
+                                         next != NULL ? ram_at(ram, next->base) : NULL};
         code_build(harts->code, entry->code, harts->decoder, bytes, offset);
     }
     return true;
@@ -75,10 +74,9 @@ static const struct insn *single_make(struct hart *hart) {
 /** Is the upper half of @p insn, which straddles the end of pc's page, what lies in the next page?
  */
 static bool straddle_holds(struct hart *hart, const struct insn *insn) {
-    uint64_t next_page = mmu_page(hart->pc) + PAGE_BYTES;
-    const struct fetch_entry *next = mmu_fetch_entry(hart, next_page);
+    const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
     uint16_t high;
-    if (next->page != next_page) {
+    if (next == NULL) {
         return false;
     }
     memcpy(&high, ram_at(&hart->harts->bus->ram, next->base), sizeof high);

@@ -165,8 +165,8 @@ static void slots_drop(struct hart *hart, const struct leaves *leaves, unsigned 
         }
     }
     for (unsigned set = 0; set < TLB_SETS; set++) {
-        for (unsigned i = slot % FETCH_ENTRIES;
-             hart->fetch_set_context[set] != TLB_EMPTY && i < FETCH_ENTRIES; i += step) {
+        for (unsigned i = slot; hart->fetch_set_context[set] != TLB_EMPTY && i < TLB_SLOTS;
+             i += step) {
             if (rests_on(hart->fetch[set][i].leaf, leaves)) {
                 memset(&hart->fetch[set][i], 0xff, sizeof hart->fetch[set][i]);
             }
@@ -191,7 +191,7 @@ static bool page_rests(const struct hart *hart, paddr page) {
                 return true;
             }
         }
-        for (unsigned i = 0; hart->fetch_set_context[set] != TLB_EMPTY && i < FETCH_ENTRIES; i++) {
+        for (unsigned i = 0; hart->fetch_set_context[set] != TLB_EMPTY && i < TLB_SLOTS; i++) {
             if (rests_on(hart->fetch[set][i].leaf, &leaves)) {
                 return true;
             }
@@ -297,14 +297,25 @@ void mmu_code_gone(struct harts *harts, paddr address) {
     paddr base = address & ~(paddr)(PAGE_BYTES - 1);
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
-        for (unsigned j = 0; j < TLB_SETS * FETCH_ENTRIES; j++) {
-            struct fetch_entry *entry = &hart->fetch[j / FETCH_ENTRIES][j % FETCH_ENTRIES];
+        for (unsigned j = 0; j < TLB_SETS * TLB_SLOTS; j++) {
+            struct fetch_entry *entry = &hart->fetch[j / TLB_SLOTS][j % TLB_SLOTS];
             if (entry->base == base) {
                 memset(entry, 0xff, sizeof *entry);
             }
         }
         hart->check = true;
     }
+}
+
+struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address) {
+    struct fetch_entry *first = mmu_fetch_entry(hart, address);
+    struct fetch_entry *second = first + TLB_ENTRIES;
+    if (first->page != mmu_page(address) && second->page == mmu_page(address)) {
+        struct fetch_entry found = *second;
+        *second = *first;
+        *first = found;
+    }
+    return first->page == mmu_page(address) ? first : NULL;
 }
 
 /** Remembers that a slot gives write permission for a page. */

@@ -36,15 +36,19 @@ static inline uint8_t *mmu_host(const struct tlb_entry *entry, vaddr address) {
     return (uint8_t *)(uintptr_t)(address + entry->host_minus);
 }
 
-/** The same for fetches. */
+/** The same for fetches: the first way alone. */
 static inline struct fetch_entry *mmu_fetch_entry(struct hart *hart, vaddr address) {
-    return &hart->fetch_tlb[(address >> PAGE_SHIFT) % FETCH_ENTRIES];
+    return &hart->fetch_tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
 }
 
 /** The page that an address lies in. */
 static inline uint64_t mmu_page(vaddr address) {
     return address & ~(uint64_t)(PAGE_BYTES - 1);
 }
+
+/** Looks at both ways for the page of @p address; what the second has becomes first. @return NULL:
+ * neither. */
+struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address);
 
 /** Enters a translation into the data TLB; @p address is any address of its page, which RAM holds.
  */

@@ -335,8 +335,8 @@ static void emit_straddle(struct emit *e) {
     x64_mov_rm(x, 8, RAX, x64_at(RBP, offsetof(struct hart, region.page)));
     x64_alu_ri(x, X64_ADD, 8, RAX, PAGE_BYTES);
     x64_mov_rr(x, 4, RDX, RAX);
-    x64_shift_ri(x, X64_SHR, 4, RDX, FETCH_SHIFT);
-    x64_alu_ri(x, X64_AND, 4, RDX, FETCH_MASK);
+    x64_shift_ri(x, X64_SHR, 4, RDX, TAG_SHIFT);
+    x64_alu_ri(x, X64_AND, 4, RDX, TAG_MASK);
     x64_alu_rm(x, X64_ADD, 8, RDX, x64_at(RBP, offsetof(struct hart, fetch_tlb)));
     x64_alu_rm(x, X64_CMP, 8, RAX, x64_at(RDX, offsetof(struct fetch_entry, page)));
     x64_jcc(x, X64_NE, other);

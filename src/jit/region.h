@@ -160,13 +160,7 @@ enum {
 /* Index of a TLB slot, in bytes: the address shifted, and masked. */
 enum { TAG_SHIFT = PAGE_SHIFT - 5, TAG_MASK = (TLB_ENTRIES - 1) * (int)sizeof(struct tlb_entry) };
 _Static_assert(sizeof(struct tlb_entry) == 1 << 5, "a TLB index is an address shifted by 7");
-
-/* Index of a fetch TLB slot, in bytes: the address shifted, and masked. */
-enum {
-    FETCH_SHIFT = PAGE_SHIFT - 5,
-    FETCH_MASK = (FETCH_ENTRIES - 1) * (int)sizeof(struct fetch_entry)
-};
-_Static_assert(sizeof(struct fetch_entry) == 1 << 5, "a fetch TLB index is an address >> 7");
+_Static_assert(sizeof(struct fetch_entry) == 1 << 5, "and that of the fetch TLB");
 
 /** Shared pieces of code, made once for each code memory. */
 struct stubs {
