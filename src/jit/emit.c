@@ -39,7 +39,7 @@ static void leave_far(struct emit *e, int32_t place) {
     write_back(e, e->dirty);
     x64_mov_rm(e->x, 8, RAX, x64_at(RBP, offsetof(struct hart, region.page)));
     x64_alu_ri(e->x, X64_ADD, 8, RAX, place);
-    x64_jmp(e->x, &e->stubs->far);
+    emit_lookup(e->x, e->stubs);
 }
 
 static void leave_to(struct emit *e, int32_t place) {
@@ -323,7 +323,7 @@ static void emit_jump_register(struct emit *e) {
     }
     write_back(e, e->dirty);
     x64_mov_rr(e->x, 8, RAX, RDX);
-    x64_jmp(e->x, &e->stubs->far);
+    emit_lookup(e->x, e->stubs);
 }
 
 /* The other half of an instruction is looked at each time: nothing tells this page when that one is

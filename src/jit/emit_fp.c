@@ -179,9 +179,8 @@ static void emit_resize(struct emit *e) {
     if (from == 4 && (e->boxed >> ir->ra & 1) == 0) {
         x64_alu_mi(e->x, X64_CMP, 4, box_at(ir->ra), -1);
         x64_jcc(e->x, X64_NE, &rare->there);
-    } else if (from == 8) {
-        want_nearest(e, rare);
     }
+    want_nearest(e, rare); /* widening rounds nothing, but traps when frm is reserved */
     x64_movs_xm(e->x, from, XMM1, float_at(ir->ra));
     x64_logic_xx(e->x, X64_XORPS, XMM0, XMM0);
     x64_cvts2s(e->x, from, XMM0, XMM1);
@@ -213,12 +212,9 @@ static void emit_to_integer(struct emit *e) {
 
 static void emit_from_integer(struct emit *e) {
     const struct ir *ir = e->ir;
-    bool exact = ir->size == 8 && ir->imm == 4;
     struct detour *rare = detour(e);
     want_on(e, rare);
-    if (!exact) {
-        want_nearest(e, rare);
-    }
+    want_nearest(e, rare); /* likewise where nothing is rounded */
     x64_logic_xx(e->x, X64_XORPS, XMM0, XMM0);
     x64_cvtsi2s(e->x, (unsigned)ir->imm, ir->size, XMM0, use(e, ir->ra, RAX));
     put_float(e, ir->size, XMM0);

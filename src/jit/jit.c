@@ -151,50 +151,6 @@ static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
     x64_jmp(x, &stubs->leave);
 }
 
-enum { SECOND_WAY_BYTES = TLB_ENTRIES * (int)sizeof(struct tlb_entry) };
-
-/** Exchanges the ways of the TLB slot whose first is at @p first. Spends XMM0 and XMM1. */
-static void exchange_ways(struct x64 *x, struct x64_mem first) {
-    struct x64_mem second = first;
-    second.disp += SECOND_WAY_BYTES;
-    for (unsigned i = 0; i < sizeof(struct tlb_entry) / 8; i++) {
-        x64_movs_xm(x, 8, XMM0, first);
-        x64_movs_xm(x, 8, XMM1, second);
-        x64_movs_mx(x, 8, second, XMM0);
-        x64_movs_mx(x, 8, first, XMM1);
-        first.disp += 8;
-        second.disp += 8;
-    }
-}
-
-/** Looks address RAX up in the fetch TLB, then among its page's blocks. */
-static void stub_far(struct x64 *x, struct stubs *stubs) {
-    struct x64_label miss = {0}, found = {0};
-    x64_mov_rr(x, 4, RDX, RAX);
-    x64_shift_ri(x, X64_SHR, 4, RDX, TAG_SHIFT);
-    x64_alu_ri(x, X64_AND, 4, RDX, TAG_MASK);
-    x64_alu_rm(x, X64_ADD, 8, RDX, x64_at(RBP, offsetof(struct hart, fetch_tlb)));
-    x64_mov_rr(x, 8, RCX, RAX);
-    x64_alu_ri(x, X64_AND, 8, RCX, -PAGE_BYTES);
-    x64_alu_rm(x, X64_CMP, 8, RCX, x64_at(RDX, offsetof(struct fetch_entry, page)));
-    x64_jcc(x, X64_E, &found);
-    x64_alu_rm(x, X64_CMP, 8, RCX,
-               x64_at(RDX, SECOND_WAY_BYTES + (int32_t)offsetof(struct fetch_entry, page)));
-    x64_jcc(x, X64_NE, &miss);
-    exchange_ways(x, x64_at(RDX, 0));
-    x64_bind(x, &found);
-    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, region.page)), RCX);
-    x64_mov_rm(x, 8, RDX, x64_at(RDX, offsetof(struct fetch_entry, code)));
-    x64_mov_rr(x, 4, RCX, RAX);
-    x64_alu_ri(x, X64_AND, 4, RCX, PAGE_BYTES - 1);
-    x64_mov_rm(x, 4, RAX, x64_at_index(RDX, RCX, 2, offsetof(struct code_page, entry)));
-    x64_alu_rm(x, X64_ADD, 8, RAX, x64_at(RBP, offsetof(struct hart, region.code)));
-    x64_jmp_r(x, RAX);
-    x64_bind(x, &miss);
-    x64_mov_mr(x, 8, x64_at(RBP, offsetof(struct hart, pc)), RAX);
-    x64_jmp(x, &stubs->leave);
-}
-
 static void stub_interpret(struct x64 *x, struct stubs *stubs) {
     static const uint8_t saved[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
     for (unsigned i = 0; i < COUNT(saved); i++) {
@@ -448,11 +404,11 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
         memset(page->entry, 0, sizeof page->entry);
         hart->region.struck = NULL;
     }
-    if (!atomic_load(&hart->region.stop)) {
-        return end - left_steps;
+    if (atomic_load(&hart->region.stop)) {
+        atomic_store(&hart->region.stop, false); /* not every host exchanges bytes */
+        return end;
     }
-    atomic_store(&hart->region.stop, false); /* not every host exchanges bytes */
-    return end;
+    return end - left_steps;
 }
 
 /** From position @p at to @p end, or until something is to be looked at. */

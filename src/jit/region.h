@@ -173,6 +173,22 @@ struct stubs {
     struct x64_label probe_read, probe_write;   /* a whole look at the TLB */
 };
 
+/* -- lookup.c: from an address to its code ----------------------------------------------------- */
+
+/** What lies between both ways of a TLB slot. */
+enum { SECOND_WAY_BYTES = TLB_ENTRIES * (int)sizeof(struct tlb_entry) };
+
+/** Jumps to the code for address RAX; homes have been written back. */
+void emit_lookup(struct x64 *x, struct stubs *stubs);
+
+/** The same, as a stub, with all that may be missing. */
+void stub_far(struct x64 *x, struct stubs *stubs);
+
+/** Exchanges the ways of the TLB slot whose first is at @p first. Spends XMM0 and XMM1. */
+void exchange_ways(struct x64 *x, struct x64_mem first);
+
+/* -- emit.c ------------------------------------------------------------------------------------ */
+
 /** Writes the region's code, and enters it in its blocks. @return false when full. */
 bool region_emit(struct jit_region *region, struct x64 *x, struct stubs *stubs,
                  const uint8_t *base);

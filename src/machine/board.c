@@ -229,8 +229,7 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     if (options->stop_kind == STOP_AT_VTIME) {
         machine->sched.stop_ns = options->stop_ns;
     }
-    status =
-        harts_init(&machine->harts, options->ext, bus, &machine->sched, error);
+    status = harts_init(&machine->harts, options->ext, bus, &machine->sched, error);
     if (status != STATUS_OK) {
         return status;
     }

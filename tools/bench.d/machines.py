@@ -27,6 +27,10 @@ class Machine:
     words: tuple
     is_qemu: bool
 
+    @property
+    def is_uncounted(self):
+        return self.key == "uncounted"
+
     def command(self, row):
         """What runs a row's guest."""
         common = ["-m", "1G", "-smp", "1", "-nographic"]
