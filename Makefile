@@ -108,6 +108,20 @@ fuzz:
 	$(MAKE) $(jobs) all units
 	tests/run.sh fuzz
 
+# Everything for other hosts, in out/cross/HOST, and the tests there under qemu-user.
+cross_hosts := aarch64 riscv64
+
+cross:
+	tools/setup build guest cross
+	$(MAKE) $(jobs) all $(cross_hosts:%=cross-%)
+	tests/run.sh $@
+
+cross-%: root = $(CURDIR)/out/cross/$*/root
+cross-%:
+	PKG_CONFIG_SYSROOT_DIR=$(root) PKG_CONFIG_LIBDIR=$(root)/usr/lib/$*-linux-gnu/pkgconfig \
+	$(MAKE) out=out/cross/$*/build CC=$*-linux-gnu-gcc \
+	    CFLAGS='$(CFLAGS) -Werror --sysroot=$(root)' all units
+
 # -- Running ----------------------------------------------------------------------------------
 
 demo:
@@ -137,6 +151,6 @@ install: all
 clean:
 	rm -rf $(obj) $(out)/unit $(out)/fuzz $(out)/check $(program)
 
-.PHONY: all units check test soak fuzz conformance demo run bench install clean
+.PHONY: all units check test soak fuzz conformance cross demo run bench install clean
 .SECONDARY:
 -include $(wildcard $(obj)/*/*.d)

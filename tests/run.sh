@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs the suites of a tier, as many at once as the host has processors, and adds up what they say.
 #
-# usage: tests/run.sh check|test|soak|fuzz|conformance
+# usage: tests/run.sh check|test|soak|fuzz|cross|conformance
 #
 # A suite's last line is "N passed, N failed[, N skipped]"; what it says besides stands in
 # out/tests/SUITE.log, and is shown when something failed. SANDGLASS names the program under test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tier=${1:?check, test, soak, fuzz or conformance}
+tier=${1:?check, test, soak, fuzz, cross or conformance}
 logs=$(dirname "${SANDGLASS:-out/sandglass}")/tests
 mkdir -p "$logs"
 rm -f "$logs"/*.line
@@ -45,9 +45,20 @@ fuzz) suites='
     diff          tests/diff/run.sh fuzz
     random        tests/random/run.sh fuzz --minutes 10
     fuzz          tests/fuzz/run.sh fuzz' ;;
+cross)
+    suites=''
+    for host in aarch64 riscv64; do
+        emulated="SANDGLASS=out/cross/$host/sandglass REFERENCE=out/sandglass"
+        suites+="
+    $host-units   $emulated tests/units.sh
+    $host-boot    $emulated tests/boot/run.sh refer $tier
+    $host-guest   $emulated tests/guest/run.sh check
+    $host-isa     $emulated tests/isa/run.sh check
+    $host-cli     $emulated tests/cli/run.sh"
+    done ;;
 conformance) exec tests/isa/conformance.sh ;;
 *)
-    echo "tests/run.sh: unknown tier '$tier': check, test, soak, fuzz or conformance" >&2
+    echo "tests/run.sh: unknown tier '$tier': check, test, soak, fuzz, cross or conformance" >&2
     exit 64
     ;;
 esac
@@ -57,7 +68,7 @@ suite() {
     local name=$1 status=0 log=$logs/$1.log start=$SECONDS
     shift
     env "$@" >"$log" 2>&1 </dev/null || status=$?
-    printf '%-12s %s  (%d s)\n' "$name" "$(tail -n 1 "$log")" $((SECONDS - start))
+    printf '%-13s %s  (%d s)\n' "$name" "$(tail -n 1 "$log")" $((SECONDS - start))
     if [ $status != 0 ]; then
         printf '%s ended with status %d:\n' "$*" $status
         tail -n 40 "$log"

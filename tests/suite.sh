@@ -3,7 +3,8 @@
 # What the suites share: counting, runs and their outcome.
 #
 # SANDGLASS is the program under test (out/sandglass). Each program has a work folder of its own
-# beside it, so that suites of two builds can run at once.
+# beside it, so that suites of two builds can run at once. REFERENCE, if set, is another program
+# whose runs must end alike.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -55,4 +56,13 @@ outcome() {
     else
         echo "exit $status, no stats: $(tail -n 1 "$name.stderr")"
     fi
+}
+
+# refer OUTCOME PROGRAM ARGUMENT...: does the run of REFERENCE end like this one of the program?
+refer() {
+    local whole=$1 other
+    [ -n "${REFERENCE:-}" ] || return 0
+    shift 2
+    other=$(outcome reference "$REFERENCE" "$@" --engine interp)
+    report "$REFERENCE $*" "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
 }

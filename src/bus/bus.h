@@ -47,8 +47,8 @@ enum page_flag {
 };
 
 /**
- * Told of writes to flagged pages, once for the part that lies in each. before: the old contents
- * still stand.
+ * Told of a hart's writes to flagged pages, and of all writes by others, once for the part that
+ * lies in each page. before: the old contents still stand.
  */
 typedef void ram_write_fn(void *owner, paddr address, uint64_t size_bytes);
 

@@ -62,13 +62,12 @@ void ram_free(struct ram *ram) {
 
 /* Requires: the range lies in one page. */
 static void page_write(struct ram *ram, paddr address, const uint8_t *bytes, uint64_t size_bytes) {
-    bool flagged = ram->page_flags[ram_page(ram, address)] != 0;
-    if (flagged && ram->before_write != NULL) {
+    if (ram->before_write != NULL) {
         ram->before_write(ram->owner, address, size_bytes);
     }
     ram_touch(ram, address);
     memcpy(ram_at(ram, address), bytes, size_bytes);
-    if (flagged && ram->after_write != NULL) {
+    if (ram->after_write != NULL) {
         ram->after_write(ram->owner, address, size_bytes);
     }
 }

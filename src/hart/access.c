@@ -249,9 +249,12 @@ bool mmu_fetch_fill(struct hart *hart) {
     if (entry->page != TLB_EMPTY && entry->page != mmu_page(hart->pc)) {
         entry[TLB_ENTRIES] = *entry;
     }
+    struct code_page *code =
+        code_page(harts->code, ram_page(&harts->bus->ram, translation.address));
+    mmu_note(&code->fetch_note, hart->pc);
     *entry = (struct fetch_entry){
         .page = mmu_page(hart->pc),
-        .code = code_page(harts->code, ram_page(&harts->bus->ram, translation.address)),
+        .code = code,
         .base = translation.address & ~(paddr)(PAGE_BYTES - 1),
         .leaf = translation.leaf,
     };

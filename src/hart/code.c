@@ -168,10 +168,10 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     return block;
 }
 
-bool code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
-                unsigned size_bytes) {
+struct code_page *code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
+                             unsigned size_bytes) {
     if (code->page_of[page_number] == 0) {
-        return false;
+        return NULL;
     }
     struct code_page *page = &code->pages[code->page_of[page_number] - 1];
     for (unsigned half = offset / 2; half <= (offset + size_bytes - 1) / 2; half++) {
@@ -179,10 +179,11 @@ bool code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
             memset(page->covered, 0, sizeof page->covered);
             memset(page->at, 0, sizeof page->at);
             memset(page->entry, 0, sizeof page->entry);
-            return true;
+            page->strikes = 0;
+            return page;
         }
     }
-    return false;
+    return NULL;
 }
 
 void code_forget_entries(struct code_cache *code) {

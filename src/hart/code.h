@@ -26,7 +26,7 @@ enum {
 struct block {
     uint16_t count; /* instructions */
     uint16_t bytes;
-    int64_t heat;   /* falls by one each time the interpreter enters; see hart->heat_floor */
+    int64_t heat; /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };
 
@@ -34,6 +34,7 @@ struct block {
 struct code_page {
     uint64_t page;                         /* number of the page in RAM */
     uint32_t strikes;                      /* a translator's: against what it assumes of the code */
+    struct slot_note fetch_note;           /* where fetch TLBs may lead to the page */
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
                                        arena; 0 = none */
@@ -76,8 +77,10 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
                          const struct decoder *decoder, const uint8_t *const bytes[2],
                          unsigned offset);
 
-/** Forgets all blocks of the page if one covers any of the bytes written. @return true when so. */
-bool code_wrote(struct code_cache *code, uint64_t page, unsigned offset, unsigned size_bytes);
+/** Forgets all code of the page if it covers any of the bytes written. @return The page then, or
+ * NULL. */
+struct code_page *code_wrote(struct code_cache *code, uint64_t page, unsigned offset,
+                             unsigned size_bytes);
 
 /** Forgets all that was translated. */
 void code_forget_entries(struct code_cache *code);

@@ -25,12 +25,12 @@ enum { HARTS_MAX = 512, CACHE_LINE_BYTES = 64, PMP_ENTRIES = 16, HPM_COUNTERS = 
 /** Told when a store of @p size_bytes at @p address has touched the 8 bytes of tohost. */
 typedef void tohost_fn(void *owner, paddr address, uint64_t size_bytes);
 
-enum { WRITE_SLOTS = 2 };
+enum { NOTED_SLOTS = 2 };
 
-/** Slots of data TLBs that may hold write permission for a page of RAM. */
-struct write_slots {
-    uint16_t slot[WRITE_SLOTS];
-    uint16_t count; /* more than WRITE_SLOTS: any slot may */
+/** Slots of TLBs, of any hart and context, that may hold something about a page of RAM. */
+struct slot_note {
+    uint16_t slot[NOTED_SLOTS];
+    uint16_t count; /* more than NOTED_SLOTS: any slot may */
 };
 
 /** What the harts of a machine share: memory, time, decoded code. */
@@ -50,8 +50,8 @@ struct harts {
     struct hart *writer; /* hart whose store is under way, NULL for a device's */
     uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
     size_t table_count;
-    uint64_t table_stores;           /* to pages flagged as page tables */
-    struct write_slots *write_slots; /* for each RAM page */
+    uint64_t table_stores;         /* to pages flagged as page tables */
+    struct slot_note *write_notes; /* for each RAM page: write permission in data TLBs */
 };
 
 /**

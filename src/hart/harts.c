@@ -34,8 +34,9 @@ static void reservations_end(struct harts *harts, paddr address, uint64_t size_b
 static void code_changed(struct harts *harts, paddr address, uint64_t size_bytes) {
     unsigned offset = (unsigned)(address & (PAGE_BYTES - 1));
     uint64_t page = ram_page(&harts->bus->ram, address);
-    if (code_wrote(harts->code, page, offset, (unsigned)size_bytes)) {
-        mmu_code_gone(harts, address);
+    struct code_page *gone = code_wrote(harts->code, page, offset, (unsigned)size_bytes);
+    if (gone != NULL) {
+        mmu_code_gone(harts, gone);
         harts->bus->ram.page_flags[page] &= (uint8_t)~PAGE_CODE;
     }
 }
@@ -49,7 +50,8 @@ static void before_write(void *owner, paddr address, uint64_t size_bytes) {
     if ((flags & PAGE_CODE) != 0) {
         code_changed(harts, address, size_bytes);
     }
-    if ((flags & PAGE_RESERVED) != 0) {
+    /* The reservation of the hart whose turn it is flags no page, and a device's write ends it. */
+    if ((flags & PAGE_RESERVED) != 0 || harts->writer == NULL) {
         reservations_end(harts, address, size_bytes);
     }
 }
@@ -118,11 +120,11 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
     unsigned count = sched->vcpu_count;
     harts->hart = calloc(count, sizeof(struct hart *));
     harts->tables = calloc(TABLES_MAX, sizeof *harts->tables);
-    harts->write_slots = calloc(bus->ram.size_bytes >> PAGE_SHIFT, sizeof *harts->write_slots);
+    harts->write_notes = calloc(bus->ram.size_bytes >> PAGE_SHIFT, sizeof *harts->write_notes);
     harts->decoder = decoder_new(ext);
     harts->code = code_new(&bus->ram);
-    bool complete = harts->hart != NULL && harts->tables != NULL &&
-                    harts->write_slots != NULL && harts->decoder != NULL && harts->code != NULL;
+    bool complete = harts->hart != NULL && harts->tables != NULL && harts->write_notes != NULL &&
+                    harts->decoder != NULL && harts->code != NULL;
     while (complete && harts->count < count) {
         harts->hart[harts->count] = hart_new(harts, harts->count);
         complete = harts->hart[harts->count] != NULL;
@@ -144,7 +146,7 @@ void harts_free(struct harts *harts) {
     }
     free(harts->hart);
     free(harts->tables);
-    free(harts->write_slots);
+    free(harts->write_notes);
     decoder_free(harts->decoder);
     code_free(harts->code, &harts->bus->ram);
     *harts = (struct harts){.bus = harts->bus};

@@ -272,39 +272,61 @@ void mmu_tables_written(struct harts *harts, paddr address, uint64_t size_bytes)
     }
 }
 
+/** Slots to be looked at, both ways of each counted. */
+static unsigned note_slots(const struct slot_note *note) {
+    return note->count > NOTED_SLOTS ? TLB_SLOTS : 2U * note->count;
+}
+
+static unsigned note_slot(const struct slot_note *note, unsigned idx) {
+    bool any = note->count > NOTED_SLOTS;
+    return any ? idx : note->slot[idx / 2] + idx % 2 * TLB_ENTRIES;
+}
+
+void mmu_note(struct slot_note *note, vaddr address) {
+    unsigned slot = (unsigned)(address >> PAGE_SHIFT) % TLB_ENTRIES;
+    for (unsigned i = 0; i < note->count; i++) {
+        if (note->count > NOTED_SLOTS || note->slot[i] == slot) {
+            return;
+        }
+    }
+    if (note->count < NOTED_SLOTS) {
+        note->slot[note->count] = (uint16_t)slot;
+    }
+    note->count++;
+}
+
 /** Takes write permission for a page away from every TLB. */
 static void page_revoke(struct harts *harts, uint64_t page) {
     const uint8_t *host = harts->bus->ram.bytes + (page << PAGE_SHIFT);
-    struct write_slots *slots = &harts->write_slots[page];
-    bool many = slots->count > WRITE_SLOTS;
-    unsigned count = many ? TLB_SLOTS : 2U * slots->count;
+    struct slot_note *note = &harts->write_notes[page];
+    unsigned count = note_slots(note);
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
         for (unsigned j = 0; j < TLB_SETS * count; j++) {
-            unsigned at = j % count;
-            unsigned slot = many ? at : slots->slot[at / 2] + at % 2 * TLB_ENTRIES;
-            struct tlb_entry *entry = &hart->tlb[j / count][slot];
+            struct tlb_entry *entry = &hart->tlb[j / count][note_slot(note, j % count)];
             if (mmu_host(entry, entry->write_page) == host) {
                 entry->write_page = TLB_EMPTY;
             }
         }
         hart->check |= count > 0;
     }
-    slots->count = 0;
+    note->count = 0;
 }
 
-void mmu_code_gone(struct harts *harts, paddr address) {
-    paddr base = address & ~(paddr)(PAGE_BYTES - 1);
+void mmu_code_gone(struct harts *harts, struct code_page *page) {
+    struct slot_note *note = &page->fetch_note;
+    unsigned count = note_slots(note);
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
-        for (unsigned j = 0; j < TLB_SETS * TLB_SLOTS; j++) {
-            struct fetch_entry *entry = &hart->fetch[j / TLB_SLOTS][j % TLB_SLOTS];
-            if (entry->base == base) {
+        for (unsigned j = 0; j < TLB_SETS * count; j++) {
+            struct fetch_entry *entry = &hart->fetch[j / count][note_slot(note, j % count)];
+            if (entry->code == page) {
                 memset(entry, 0xff, sizeof *entry);
             }
         }
         hart->check = true;
     }
+    note->count = 0;
 }
 
 struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address) {
@@ -316,20 +338,6 @@ struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address) {
         *first = found;
     }
     return first->page == mmu_page(address) ? first : NULL;
-}
-
-/** Remembers that a slot gives write permission for a page. */
-static void write_granted(struct harts *harts, uint64_t page, unsigned slot) {
-    struct write_slots *slots = &harts->write_slots[page];
-    for (unsigned i = 0; i < slots->count; i++) {
-        if (slots->count > WRITE_SLOTS || slots->slot[i] == slot) {
-            return;
-        }
-    }
-    if (slots->count < WRITE_SLOTS) {
-        slots->slot[slots->count] = (uint16_t)slot;
-    }
-    slots->count++;
 }
 
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag) {
@@ -553,7 +561,7 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
         .leaf = translation->leaf,
     };
     if (writable) {
-        write_granted(hart->harts, page, (unsigned)(address >> PAGE_SHIFT) % TLB_ENTRIES);
+        mmu_note(&hart->harts->write_notes[page], address);
         ram_touch(ram, translation->address);
     }
 }

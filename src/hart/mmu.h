@@ -60,8 +60,11 @@ void mmu_flag_tables(struct harts *harts, const struct translation *translation)
 /** Sets a flag on the page of @p address and keeps the invariant of enum page_flag. */
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag);
 
-/** The page of @p address holds no code any more: fetches from it have to flag it first. */
-void mmu_code_gone(struct harts *harts, paddr address);
+/** The page holds no code any more: fetches from it have to flag it first. */
+void mmu_code_gone(struct harts *harts, struct code_page *page);
+
+/** The slot of @p address holds something from now on that the note is about. */
+void mmu_note(struct slot_note *note, vaddr address);
 
 /** Before a write to a page with table flags: drops the entries that rest on what is about to
  * change. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
 #
-# usage: tests/boot/run.sh same|cut|check|sleep|once test|soak
+# usage: tests/boot/run.sh same|cut|check|sleep|once|refer test|soak
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
 #          end alike, in both engines; no timer is late; host memory stays near what the guest
 #          touched
@@ -11,6 +11,7 @@
 #   check  the engines side by side: no difference after any grant
 #   sleep  sleep=on gives the bits of sleep=off
 #   once   it boots: what there is time for with the sanitizers
+#   refer  on 1 and 4 harts, it ends as with the program REFERENCE
 #
 # SEED draws the steps of `cut` (1).
 . "$(dirname "$0")/../suite.sh"
@@ -152,9 +153,22 @@ once() {
     report 'boot on 2 harts' "$([ "${end% steps*}" = 'exit 0' ] || echo "$end")"
 }
 
+referring() {
+    local harts whole boot_now
+    for harts in 1 4; do
+        boot_now=("${boot[@]}" --smp "$harts" --icount sleep=off)
+        whole=$(outcome refer "${boot_now[@]}")
+        report "boot on $harts harts" "$([ "${whole% steps*}" = 'exit 0' ] || echo "$whole")"
+        refer "$whole" "${boot_now[@]}"
+        report "console on $harts harts" "$(cmp "$work/refer.console" \
+            "$work/reference.console" 2>&1 || true)"
+    done
+}
+
 case $part in
 same) same ;;
 once) once ;;
+refer) referring ;;
 check) checked ;;
 sleep) sleeping ;;
 cut)

@@ -378,12 +378,25 @@ EOF
 expect 0 '' run --elf signature.elf --signature text
 expect_equal signature "$(printf 'deadbeef\n00000001\n9abcdef0\n12345678\nffffffff')" "$(cat text)"
 
-# -- Signals: the round ends, stats are written.
+# -- Signals: the round ends, stats are written. The guests say when they run.
+guest busy <<'EOF'
+    li t0, UART
+    li t1, '.'
+    sb t1, 0(t0)
+1:  j 1b
+EOF
+guest idle <<'EOF'
+    li t0, UART
+    li t1, '.'
+    sb t1, 0(t0)
+1:  wfi
+    j 1b
+EOF
 for signal in INT TERM; do
     [ $signal = INT ] && want=130 || want=143
-    for guest in loop wait; do
-        [ $guest = wait ] && input=fifo || input=/dev/null
-        rm -f stats.json fifo
+    for guest in busy idle; do
+        [ $guest = idle ] && input=fifo || input=/dev/null
+        rm -f stats.json stdout fifo
         mkfifo fifo
         exec 9<>fifo # so that input can still come
         command="$sandglass run --elf $guest.elf --stats stats.json, then kill -$signal"
@@ -391,7 +404,10 @@ for signal in INT TERM; do
         # A shell's background job ignores SIGINT; env takes it back.
         env --default-signal=INT "$sandglass" run --elf $guest.elf --stats stats.json \
             <"$input" >stdout 2>stderr &
-        sleep 0.5
+        for _ in {1..300}; do
+            sleep 0.1
+            [ ! -s stdout ] || break
+        done
         kill -$signal $!
         wait $!
         status=$?

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What ends a reservation, which is the aligned 64 bytes (law 10): an SC of its hart, or a write
- * there by another hart, even of the same value. Own stores, traps, turns and other lines do not.
+ * there by another hart or by what answers at tohost, even of the same value. Own stores, traps,
+ * turns and other lines do not.
  *
  * expect: exit 0
  * harts: 2 */
@@ -40,6 +41,15 @@ static void hart_1(void) {
     }
 }
 
+/* A write call, whose result is written over its first word: 64 again. */
+static void host_writes(volatile uint64_t *call) {
+    extern volatile uint64_t tohost, fromhost;
+    fromhost = 0;
+    tohost = (uint64_t)(uintptr_t)call;
+    while (fromhost == 0) {
+    }
+}
+
 uint64_t guest_main(uint64_t hart, const void *device_tree) {
     (void)device_tree;
     if (hart == 1) {
@@ -49,6 +59,14 @@ uint64_t guest_main(uint64_t hart, const void *device_tree) {
     load_reserved(&line.word[0]);
     check(store_conditional(&line.word[0], 2) == 0 && line.word[0] == 2);
     check(store_conditional(&line.word[0], 3) != 0 && line.word[0] == 2); /* used up */
+
+    line.word[0] = 64; /* write(1, the first bytes of RAM, 0) */
+    line.word[1] = 1;
+    line.word[2] = 0x80000000;
+    line.word[3] = 0;
+    load_reserved(&line.word[0]);
+    host_writes(&line.word[0]);
+    check(store_conditional(&line.word[0], 6) != 0);
 
     load_reserved(&line.word[0]);
     line.word[0] = 9; /* own stores leave it */

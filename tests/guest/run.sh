@@ -65,6 +65,7 @@ variants() {
             report "$* $cut" "wanted $whole, got $other"
         fi
     done
+    refer "$whole" "$@"
 }
 
 guests=("$@")

@@ -83,6 +83,7 @@ on_sandglass() {
         other=$(outcome run "$@" "$cut")
         report "$name $cut" "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
     done
+    refer "$whole" "$@"
 }
 
 # on_peer SOURCE ELF CPU: the same program on QEMU, which ends by the finisher.

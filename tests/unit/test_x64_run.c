@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,10 +365,9 @@ static void emit_fma(struct x64 *x) {
     x64_mov_rx(x, 8, RAX, XMM8);
 }
 
-/** Exact where all fits 113 bits of significand, then rounded once. */
 static uint64_t want_fma(uint64_t a, uint64_t b) {
     double x = (double)(int32_t)a, y = (double)(int64_t)b;
-    return as_bits((double)((__float128)x * y - x));
+    return as_bits(fma(x, y, -x));
 }
 
 static void emit_clmul(struct x64 *x) {
@@ -402,7 +402,7 @@ static void emit_rounding(struct x64 *x) {
 static uint64_t want_rounding(uint64_t a, uint64_t b) {
     (void)b;
     double nearest = (double)(int64_t)a;
-    if ((__float128)nearest >= (__float128)(int64_t)a) {
+    if ((__int128)nearest >= (int64_t)a) {
         return as_bits(nearest);
     }
     return as_bits(nearest) + (nearest > 0 ? 1 : UINT64_MAX);
