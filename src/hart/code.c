@@ -186,7 +186,19 @@ struct code_page *code_wrote(struct code_cache *code, uint64_t page_number, unsi
     return NULL;
 }
 
-void code_forget_entries(struct code_cache *code) {
+/* Blocks lie one behind the other in the arena. */
+static struct block *block_after(struct block *block) {
+    unsigned insns = block->count + 1U + (block->insns[0].op == OP_straddle);
+    return (struct block *)(void *)&block->insns[insns];
+}
+
+void code_forget_entries(struct code_cache *code, int64_t heat) {
+    const uint8_t *end = code->arena + code->arena_used_bytes;
+    struct block *block = code_block(code, ARENA_START_BYTES / 16);
+    while ((uint8_t *)block < end) {
+        block->heat = heat;
+        block = block_after(block);
+    }
     for (unsigned i = 0; i < code->page_count; i++) {
         memset(code->pages[i].entry, 0, sizeof code->pages[i].entry);
     }

@@ -82,8 +82,8 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
 struct code_page *code_wrote(struct code_cache *code, uint64_t page, unsigned offset,
                              unsigned size_bytes);
 
-/** Forgets all that was translated. */
-void code_forget_entries(struct code_cache *code);
+/** Forgets all that was translated. @param heat  What all blocks have from now on. */
+void code_forget_entries(struct code_cache *code, int64_t heat);
 
 /** Forgets everything; pages lose PAGE_CODE. Fetch TLBs must be flushed with it. */
 void code_drop(struct code_cache *code, struct ram *ram);

@@ -16,6 +16,8 @@
 enum {
     HEAT = 40,                    /* entries after which a block is translated */
     REGION_BYTES_MAX = 256 << 10, /* more than any region's code takes */
+    REHEAT = 4 * HEAT,            /* entries after all code was forgotten: what does not fit should
+                                     not be made again and again */
     SITES_MAX = 1 << SITE_BITS,
     MAPS_MAX = 1 << 16
 };
@@ -363,7 +365,7 @@ static void translate(struct jit *jit, struct hart *hart) {
     struct harts *harts = jit->harts;
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
     if (!has_room(jit)) {
-        code_forget_entries(harts->code);
+        code_forget_entries(harts->code, REHEAT);
         code_reset(jit);
     }
     struct code_page *page = page_at(hart);

@@ -108,15 +108,38 @@ static void fill_rubbish(struct image *image, uint8_t *code, uint32_t bytes) {
     }
 }
 
-static void fill_tables(struct image *image) {
-    uint64_t *entries = (uint64_t *)(void *)area(image, TABLES_BASE);
-    for (unsigned table = 0; table < AREA_PAGES; table++) {
-        for (unsigned slot = 0; slot < 512; slot++) {
-            if (slot < image->program->slots || slot >= 508 || one_in(&image->random, 20)) {
-                entries[512 * table + slot] =
-                    rubbish_entry(&image->random, image->program, table, slot);
+static uint64_t *table_at(const struct image *image, unsigned table) {
+    return (uint64_t *)(void *)(area(image, TABLES_BASE) + 4096 * (size_t)table);
+}
+
+/* Tidy leaf tables begin with the same code, most often. The last page of values is one, too. */
+static void make_tidy(struct image *image) {
+    for (unsigned slot = 0; slot < SLOT_DATA; slot++) {
+        for (unsigned table = 5; table <= 6; table++) {
+            if (!one_in(&image->random, 4)) {
+                table_at(image, table)[slot] = table_at(image, 4)[slot];
             }
         }
+    }
+    for (unsigned i = 0; i < 512; i++) {
+        table_at(image, TABLE_RECIPES)[i] = recipe(&image->random, i / RECIPES_EACH);
+    }
+    memcpy(area(image, VALUES_BASE) + AREA_BYTES - 4096, table_at(image, 4), 4096);
+}
+
+static void fill_tables(struct image *image) {
+    static const uint8_t levels[TIDY_TABLES] = TIDY_LEVELS;
+    const struct program *program = image->program;
+    for (unsigned table = 0; table < AREA_PAGES; table++) {
+        unsigned level = program->tidy && table < TIDY_TABLES ? levels[table] : 0;
+        for (unsigned slot = 0; slot < 512; slot++) {
+            if (slot < slots_of(program, level) || slot >= 508 || one_in(&image->random, 20)) {
+                table_at(image, table)[slot] = rubbish_entry(&image->random, program, table, slot);
+            }
+        }
+    }
+    if (program->tidy) {
+        make_tidy(image);
     }
 }
 
@@ -152,7 +175,10 @@ static void behave(struct program *program, struct random *random) {
                                     .translation = 8,
                                     .protection = 16,
                                     .machine_mode = 4,
-                                    .registers = 8};
+                                    .registers = 8,
+                                    .heals = 3,
+                                    .supervisor = 2,
+                                    .surprises = 30};
         break;
     case 3:
         *program = (struct program){.tidy = 1,
@@ -183,7 +209,8 @@ static void behave(struct program *program, struct random *random) {
                                     .registers = 5};
         break;
     }
-    program->slots = 3 + 3 * !program->tidy;
+    program->slots = program->tidy ? TIDY_SLOTS : 2 * TIDY_SLOTS;
+    program->leaf_slots = program->tidy ? (uint32_t)LEAF_SLOTS : program->slots;
 }
 
 static uint32_t slice_ticks(const struct image *image, uint64_t step_ps) {
@@ -205,8 +232,9 @@ static void fill(struct image *image, uint64_t seed, const char *cpu, ext_set se
     } else {
         fill_rubbish(image, area(image, CODE_BASE), AREA_BYTES);
     }
-    fill_tables(image);
+    memcpy(area(image, PRISTINE_BASE), area(image, CODE_BASE), AREA_BYTES);
     fill_values(image);
+    fill_tables(image);
     fill_words(image);
     words_free(image->words);
 }

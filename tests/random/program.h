@@ -12,14 +12,16 @@
 
 #define RAM_BASE 0x80000000u
 #define RAM_END 0x81000000u
-#define CODE_BASE RAM_BASE      /* instructions to run, 64 KiB */
-#define TABLES_BASE 0x80010000u /* page tables */
-#define VALUES_BASE 0x80020000u /* what loads and stores are at */
-#define WORDS_BASE 0x80030000u  /* instructions that the guest writes over code */
-#define PROGRAM_BASE 0x80040000u
+#define CODE_BASE RAM_BASE        /* instructions to run, 64 KiB */
+#define TABLES_BASE 0x80010000u   /* page tables */
+#define VALUES_BASE 0x80020000u   /* what loads and stores are at */
+#define WORDS_BASE 0x80030000u    /* instructions that the guest writes over code */
+#define PRISTINE_BASE 0x80040000u /* the instructions to run as they were at first */
+#define PROGRAM_BASE 0x80050000u
 #define AREAS_BYTES (PROGRAM_BASE + 4096 - RAM_BASE)
 #define CONTEXT_BASE 0x80100000u /* 1 MiB for each hart */
 #define GUEST_BASE 0x80a00000u
+#define SPARE_BASE 0x80e00000u /* what superpages map: nothing else lies there */
 
 #define AREA_BYTES 0x10000u
 #define AREA_PAGES (AREA_BYTES / 4096)
@@ -28,16 +30,58 @@
 
 /* -- Page tables ------------------------------------------------------------------------------- */
 
-/* In tidy tables page 0 is a root of Sv57, whose first entries lead to page 1, the root of Sv48,
- * and so on to the leaves in pages 4 and 5. In rubbish, any entry leads anywhere. */
-#define TIDY_LEAVES 4
-#define TIDY_TABLES 6
+/* In tidy tables pages 0 to 8 of the tables are of these levels, and lead to each other: roots of
+ * Sv57, Sv48 and Sv39, the last twice, and what is below. In rubbish, any entry leads anywhere. */
+#define TIDY_LEVELS                                                                                \
+    { 4, 3, 2, 1, 0, 0, 0, 1, 2 }
+#define TIDY_TABLES 9
+#define TIDY_SLOTS 3
+#define TABLE_RECIPES 9 /* page of the tables that has recipes instead */
+
+/* Slots of tidy leaf tables: what the page of that number holds. */
+enum {
+    SLOT_SUPERVISOR, /* code; the next page follows it */
+    SLOT_SUPERVISOR_NEXT,
+    SLOT_USER,
+    SLOT_USER_NEXT,
+    SLOT_DATA,
+    SLOT_NEXT,
+    SLOT_LEAVES,   /* a leaf table */
+    SLOT_POINTERS, /* another table */
+    SLOT_RECIPES,
+    SLOT_SPARE,
+    LEAF_SLOTS
+};
+
+/* Entries and CSR values that code takes from a page to write them where they act. */
+enum {
+    RECIPE_DATA,
+    RECIPE_SUPERVISOR,
+    RECIPE_USER,
+    RECIPE_TO_LEAVES,
+    RECIPE_TO_POINTERS,
+    RECIPE_SPAN,
+    RECIPE_SATP,
+    RECIPE_PROTECTION,
+    RECIPE_KINDS,
+    RECIPES_EACH = 512 / RECIPE_KINDS
+};
+
+/* -- Pages of code and registers of loops ------------------------------------------------------ */
+
+/* Code pages for U mode come first, those for S mode next, then those for M mode. */
+enum { PAGES_USER = 4, PAGES_SUPERVISOR = 8, HANDLER_OFFSET = 192 };
+
+/* Anchors: registers that loops never write. A page's middle is what they point at, but for the
+ * frame, which is near a boundary between pages. */
+enum { X_FRAME = 24, X_LEAVES, X_RECIPES, X_POINTERS };
 
 /** How a program behaves. "One in n": chance that something is done in a trap; 0 is never. */
 struct program {
     uint64_t seed;
     uint32_t tidy;         /* page tables mostly make sense */
     uint32_t slots;        /* entries in use at the start of each table */
+    uint32_t leaf_slots;   /* of a leaf table */
     uint32_t entry_bytes;  /* code is entered at multiples of this */
     uint32_t slice_ticks;  /* until the next timer interrupt, at most */
     uint32_t go_on;        /* of so many traps, one is more than a return to where it happened */
@@ -50,6 +94,9 @@ struct program {
     uint32_t protection;   /* one in n: PMP */
     uint32_t machine_mode; /* one in n: what runs next runs in M mode */
     uint32_t registers;    /* changed in a trap */
+    uint32_t heals;        /* pieces of code that become again what they were, in a trap */
+    uint32_t supervisor;   /* one in n: some traps go to S mode's own handler */
+    uint32_t surprises;    /* one in n: something changes, and code goes on where it was */
     uint32_t has_sstc;     /* the CPU has stimecmp */
 };
 

@@ -37,13 +37,18 @@ static inline uint64_t rubbish_offset(struct random *random) {
     return one_in(random, 6) ? 4096 - random_below(random, 9) : random_below(random, 4096);
 }
 
+/** Entries in use at the start of a table. */
+static inline uint32_t slots_of(const struct program *program, unsigned level) {
+    return level == 0 ? program->leaf_slots : program->slots;
+}
+
 /** An address that the tables may translate: few pages, so that they are met again and again. */
 static inline uint64_t rubbish_virtual(struct random *random, const struct program *program) {
     unsigned levels = one_in(random, 4) ? 3 + random_below(random, 3) : 3;
     uint64_t address = 0;
     for (unsigned level = 0; level < levels; level++) {
         bool anywhere = !program->tidy && one_in(random, 12);
-        uint64_t slot = random_below(random, anywhere ? 512 : program->slots);
+        uint64_t slot = random_below(random, anywhere ? 512 : slots_of(program, level));
         address |= slot << (12 + 9 * level);
     }
     if (one_in(random, 16)) {
@@ -55,12 +60,16 @@ static inline uint64_t rubbish_virtual(struct random *random, const struct progr
     return address + rubbish_offset(random);
 }
 
+static inline uint64_t address_in_slot(uint64_t address, uint64_t slot) {
+    return (address & ~(UINT64_C(0x1ff) << 12)) | slot << 12;
+}
+
 /** The same, in tidy tables most likely a page of the leaf slot @p slot. */
 static inline uint64_t virtual_in_slot(struct random *random, const struct program *program,
                                        uint64_t slot) {
     uint64_t address = rubbish_virtual(random, program);
     bool bend = program->tidy && !one_in(random, 16);
-    return bend ? (address & ~(UINT64_C(0x1ff) << 12)) | slot << 12 : address;
+    return bend ? address_in_slot(address, slot) : address;
 }
 
 /** A register of some device, or beside one. The finisher is left out: programs go on. */
@@ -87,7 +96,7 @@ static inline uint64_t rubbish_physical(struct random *random) {
     case 0:
         return CODE_BASE + page + rubbish_offset(random);
     case 1:
-        return TABLES_BASE + (page & 0x7000) + 8 * random_below(random, 8);
+        return TABLES_BASE + (page & 0x7000) + 8 * random_below(random, LEAF_SLOTS);
     case 2:
         return RAM_END - random_below(random, 20);
     case 3:
@@ -101,9 +110,6 @@ static inline uint64_t rubbish_physical(struct random *random) {
 
 /* -- Page-table entries ------------------------------------------------------------------------ */
 
-/* Slots of the leaves of tidy tables: the supervisor's code, the user's, and data. */
-enum { SLOT_SUPERVISOR, SLOT_USER, SLOT_DATA };
-
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
 
 static inline uint64_t pte_pointer(unsigned table) {
@@ -116,6 +122,9 @@ static inline uint64_t pte_leaf(struct random *random, uint64_t address, uint32_
     uint64_t flags = PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D;
     for (unsigned i = 0; i < sizeof lacking; i++) {
         flags &= one_in(random, odds) ? ~(uint64_t)lacking[i] : ~UINT64_C(0);
+    }
+    if ((flags & PTE_R) == 0 && !one_in(random, 8)) {
+        flags &= ~(uint64_t)PTE_W; /* or it is reserved */
     }
     if (one_in(random, 8 * odds)) {
         flags ^= UINT64_C(1) << random_below(random, 10);
@@ -146,10 +155,53 @@ static inline uint64_t pte_any_page(struct random *random) {
     }
 }
 
+static inline uint64_t pte_code(struct random *random, bool user) {
+    uint64_t page = user ? random_below(random, PAGES_USER)
+                         : PAGES_USER + random_below(random, PAGES_SUPERVISOR);
+    return pte_leaf(random, CODE_BASE + (page << 12), 20) | (user ? PTE_U : 0);
+}
+
+static inline uint64_t pte_data(struct random *random) {
+    uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    return pte_leaf(random, VALUES_BASE + page, 20) | PTE_U;
+}
+
+/** A page of the tables as data. */
+static inline uint64_t pte_table(struct random *random, unsigned table) {
+    return pte_leaf(random, TABLES_BASE + (table << 12), 40) | PTE_U;
+}
+
+/** A tidy table of so low a level: 0, 1 or 2. */
+static inline unsigned table_of(struct random *random, unsigned level) {
+    static const uint8_t tables[3][4] = {{4, 5, 6, 4}, {3, 7, 3, 7}, {2, 8, 2, 8}};
+    return tables[level][random_below(random, 4)];
+}
+
+static inline uint64_t tidy_leaf(struct random *random, unsigned table, unsigned slot) {
+    switch (slot) {
+    case SLOT_SUPERVISOR:
+    case SLOT_SUPERVISOR_NEXT:
+        return pte_code(random, false);
+    case SLOT_USER:
+    case SLOT_USER_NEXT:
+        return pte_code(random, true);
+    case SLOT_LEAVES:
+        return pte_table(random, one_in(random, 2) ? table : table_of(random, 0));
+    case SLOT_POINTERS:
+        return pte_table(random, table_of(random, 1 + one_in(random, 3)));
+    case SLOT_RECIPES:
+        return pte_table(random, TABLE_RECIPES);
+    case SLOT_SPARE:
+        return pte_any_page(random);
+    default:
+        return one_in(random, 8) ? pte_any_page(random) : pte_data(random);
+    }
+}
+
 /** What stands in an entry of the table page @p table. */
 static inline uint64_t rubbish_entry(struct random *random, const struct program *program,
                                      unsigned table, unsigned slot) {
-    uint64_t page = (uint64_t)random_below(random, AREA_PAGES) << 12;
+    static const uint8_t levels[TIDY_TABLES] = TIDY_LEVELS;
     if (one_in(random, program->tidy ? 60 : 20)) {
         return one_in(random, 2) ? 0 : random_u64(random);
     }
@@ -157,20 +209,65 @@ static inline uint64_t rubbish_entry(struct random *random, const struct program
         return one_in(random, 3) ? pte_pointer(random_below(random, AREA_PAGES))
                                  : pte_any_page(random);
     }
-    if (table < TIDY_LEAVES) {
-        bool last = table == TIDY_LEAVES - 1;
-        bool bent = one_in(random, 40);
-        unsigned next = table + 1 + (last ? random_below(random, 2) : 0);
-        return one_in(random, last ? 12 : 60)
-                   ? pte_leaf(random, RAM_BASE, 20)
-                   : pte_pointer(bent ? random_below(random, TIDY_TABLES) : next);
+    unsigned level = table < TIDY_TABLES ? levels[table] : 0;
+    if (level == 0) {
+        return tidy_leaf(random, table, slot);
     }
-    if (one_in(random, 8)) {
-        return pte_any_page(random);
+    if (one_in(random, level == 1 ? 12 : 60)) {
+        return pte_leaf(random, one_in(random, 2) ? RAM_BASE : SPARE_BASE, 20) | PTE_U;
     }
-    return slot == SLOT_DATA   ? pte_leaf(random, VALUES_BASE + page, 20) | PTE_U
-           : slot == SLOT_USER ? pte_leaf(random, CODE_BASE + page, 20) | PTE_U
-                               : pte_leaf(random, CODE_BASE + page, 20);
+    if (one_in(random, 40)) {
+        return pte_pointer(random_below(random, TIDY_TABLES));
+    }
+    return pte_pointer(level == 4 ? 1 : table_of(random, level - 1));
+}
+
+static inline uint64_t recipe_satp(struct random *random) {
+    static const uint8_t roots[] = {2, 8, 2, 8, 1, 0};
+    static const uint8_t modes[] = {8, 8, 8, 8, 9, 10};
+    unsigned root = random_below(random, sizeof roots);
+    uint64_t space = random_below(random, 12);
+    return one_in(random, 24)
+               ? 0
+               : (uint64_t)modes[root] << 60 | space << 44 | (TABLES_BASE / 4096 + roots[root]);
+}
+
+/** For pmpaddr or pmpcfg: no entry is locked, and most often the last one lets all pass. */
+static inline uint64_t recipe_protection(struct random *random) {
+    uint64_t open = UINT64_C(0x1f) << 32;
+    return one_in(random, 2) ? rubbish_physical(random) >> 2 | random_below(random, 1024)
+                             : (one_in(random, 8) ? 0 : open) | (random_u64(random) & 0x1f1f0f07);
+}
+
+static inline uint64_t recipe(struct random *random, unsigned kind) {
+    unsigned roll = random_below(random, 12);
+    switch (kind) {
+    case RECIPE_DATA:
+        return roll == 0 ? 0 : roll < 3 ? pte_any_page(random) : pte_data(random);
+    case RECIPE_SUPERVISOR:
+    case RECIPE_USER:
+        return roll == 0 ? 0 : pte_code(random, kind == RECIPE_USER);
+    case RECIPE_TO_LEAVES:
+        return roll == 0   ? 0
+               : roll == 1 ? (VALUES_BASE / 4096 + AREA_PAGES - 1) << 10 | PTE_V
+                           : pte_pointer(table_of(random, 0));
+    case RECIPE_TO_POINTERS:
+        return roll == 0   ? 0
+               : roll == 1 ? pte_pointer(table_of(random, 2))
+               : roll == 2 ? pte_leaf(random, RAM_BASE, 20) | PTE_U
+                           : pte_pointer(table_of(random, 1));
+    case RECIPE_SPAN:
+        return pte_leaf(random,
+                        roll < 2    ? RAM_BASE
+                        : roll == 2 ? VALUES_BASE
+                                    : SPARE_BASE,
+                        12) |
+               PTE_U;
+    case RECIPE_SATP:
+        return recipe_satp(random);
+    default:
+        return recipe_protection(random);
+    }
 }
 
 /* -- Values ------------------------------------------------------------------------------------ */

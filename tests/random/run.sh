@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Random programs: each runs once in the interpreter, then in the translator, cut into pieces, with
-# caches dropped, and must be the same each time: exit, steps, instructions, time, timers, console,
-# and the hash of the whole state, also on the way (law 13).
+# Random programs: each runs once in the interpreter, once in the translator, and then cut into
+# pieces or with caches dropped. It must be the same each time: exit, steps, instructions, time,
+# timers, console, and the hash of the whole state, also on the way (law 13).
 #
 # usage: tests/random/run.sh check|test|soak|fuzz [--seed N] [--count N] [--minutes N]
 #   check, test, soak   so many programs of seeds from 1 on
@@ -23,8 +23,8 @@ tier=${1:-}
 seed=1
 minutes=
 case $tier in
-check) count=12 steps=500000 ;;
-test) count=48 steps=2500000 ;;
+check) count=20 steps=1200000 ;;
+test) count=200 steps=2500000 ;;
 soak) count=1000 steps=5000000 ;;
 fuzz) count=1000000000 steps=3000000 ;;
 *) usage ;;
@@ -40,26 +40,35 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
-# The reference is --engine interp alone. SEED stands for the program's seed. All programs run in
-# the translator as it is; of the other variants so many each, in turn.
-variants=(
-    "--engine jit --grant random:SEED"
+# The reference is --engine interp alone, and each program runs in the translator as it is. SEED
+# stands for the program's seed. In soak each program runs in all these ways; else in one of the
+# quick ones, some in a slow one as well, and few side by side: rather more programs.
+quick=(
     "--engine jit --drop-caches random:SEED"
-    "--engine interp --grant random:SEED"
-    "--engine jit --grant random:SEED --drop-caches random:SEED"
-    "--engine check --grant random:SEED"
-    "--engine jit --grant 7"
+    "--engine jit --grant random:SEED"
+    "--engine jit --jit-cache 1M --drop-caches random:SEED"
     "--engine interp --drop-caches random:SEED"
-    "--engine jit --jit-cache 1M"
-    "--engine jit --grant 100"
-    "--engine interp --grant random:SEED --drop-caches random:SEED"
+    "--engine jit --grant random:SEED --drop-caches random:SEED"
+    "--engine interp --grant random:SEED"
+)
+slow=(
+    "--engine jit --grant 7"
     "--engine jit --grant 1"
+    "--engine jit --grant 100"
     "--engine interp --grant 1"
 )
-case $tier in
-check | test) turns=3 ;;
-*) turns=${#variants[@]} ;;
-esac
+side_by_side="--engine check --grant random:SEED"
+
+# ways SEED: one a line.
+ways() {
+    if [ "$tier" = soak ]; then
+        printf '%s\n' "${quick[@]}" "${slow[@]}" "$side_by_side"
+        return
+    fi
+    echo "${quick[$1 % ${#quick[@]}]}"
+    [ $(($1 % 8)) != 0 ] || echo "${slow[$1 / 8 % ${#slow[@]}]}"
+    [ $(($1 % 64)) != 4 ] || echo "$side_by_side"
+}
 
 # -- Building --------------------------------------------------------------------------------------
 
@@ -151,12 +160,31 @@ complain() {
 
 # -- Programs --------------------------------------------------------------------------------------
 
+# What the translator did, by way: that caches are dropped, and that code memory gets full, shows in
+# nothing else.
 instructions=0
-regions=0
+declare -A regions resets
 
-# compare SEED: one check for each variant.
+# observe_counted WAY: runs the program so; whole.seen says what must come of it.
+observe_counted() {
+    local way=$1 options made
+    read -r -a options <<<"${way//SEED/$2}"
+    observe variant "${options[@]}"
+    if ! cmp -s "$work/whole.seen" "$work/variant.seen"; then
+        report "seed $2, ${machine[*]} ${options[*]}" "$(complain "$2" "${options[@]}")"
+        return
+    fi
+    report "" ""
+    instructions=$((instructions + $(stat instructions "$work/variant.json" | head -n 1)))
+    made=$(stat regions "$work/variant.json")
+    regions[$way]=$((${regions[$way]:-0} + ${made:-0}))
+    made=$(stat resets "$work/variant.json")
+    resets[$way]=$((${resets[$way]:-0} + ${made:-0}))
+}
+
+# compare SEED: one check for each way.
 compare() {
-    local turn chosen variant options made
+    local way plain
     build "$1"
     points=$((steps / 7 + $1 % 100)),$((steps / 3)),$((steps / 2 + 1)),$((steps - 1000 + $1 % 500))
     observe whole --engine interp
@@ -167,33 +195,35 @@ compare() {
         return
         ;;
     esac
-    chosen=("--engine jit")
-    for ((turn = 0; turn < turns; turn++)); do
-        chosen+=("${variants[($1 * turns + turn) % ${#variants[@]}]}")
-    done
-    for variant in "${chosen[@]}"; do
-        read -r -a options <<<"${variant//SEED/$1}"
-        observe variant "${options[@]}"
-        if cmp -s "$work/whole.seen" "$work/variant.seen"; then
-            report "" ""
-            instructions=$((instructions + $(stat instructions "$work/variant.json" | head -n 1)))
-        else
-            report "seed $1, ${machine[*]} ${options[*]}" "$(complain "$1" "${options[@]}")"
+    plain=${regions[--engine jit]:-0}
+    observe_counted "--engine jit" "$1"
+    while read -r way; do
+        observe_counted "$way" "$1"
+        if [ "$way" = "${quick[0]}" ]; then
+            undropped=$((undropped + ${regions[--engine jit]} - plain))
         fi
-        if [ "$variant" = "--engine jit" ] && [ -f "$work/variant.json" ]; then
-            made=$(stat regions "$work/variant.json")
-            regions=$((regions + ${made:-0}))
-        fi
-    done
+    done < <(ways "$1")
 }
 
+undropped=0 # regions made without drops, for the programs that had some
 end=$((SECONDS + 60 * ${minutes:-100000000}))
 last=$((seed + count - 1))
 while [ "$seed" -le $last ] && [ $SECONDS -lt $end ]; do
     compare "$seed"
-    [ "$tier" != fuzz ] || [ $failed = 0 ] || break
+    [ "$tier" != fuzz ] || [ "$failed" = 0 ] || break
     seed=$((seed + 1))
 done
-report "translated code" "$([ $regions -gt 0 ] || echo "no region was made: nothing was tested")"
-echo "$instructions instructions compared, $regions regions translated"
+if [ "$count" -ge 20 ]; then
+    report "translated code" \
+        "$([ "${regions[--engine jit]:-0}" -gt 0 ] || echo "no region was made")"
+    dropped=${regions[${quick[0]}]:-0}
+    report "dropped code" \
+        "$([ "$dropped" -gt $((undropped + undropped / 8)) ] ||
+            echo "$dropped regions were made with drops, $undropped without")"
+fi
+if [ "$count" -ge 100 ]; then
+    report "full code memory" \
+        "$([ "${resets[${quick[2]}]:-0}" -gt 0 ] || echo "code memory was never full")"
+fi
+echo "$instructions instructions compared, ${regions[--engine jit]:-0} regions translated"
 finish

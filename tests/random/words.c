@@ -199,6 +199,15 @@ uint32_t words_op(const struct words *words, enum op op, struct random *random) 
     return row_word(words, found, random);
 }
 
+bool words_have(const struct words *words, enum op op) {
+    for (unsigned i = 0; i < words->row_count; i++) {
+        if (words->rows[i].op == op && words->rows[i].bytes == 4) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* -- Aiming ------------------------------------------------------------------------------------ */
 
 static uint32_t bits_of(int32_t value, unsigned high, unsigned low) {
