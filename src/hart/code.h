@@ -8,7 +8,7 @@
 
 enum {
     BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
-    CODE_ARENA_BYTES = 24 << 20,
+    CODE_ARENA_BYTES = 16 << 20,
     CODE_PAGES_MAX = 4096,
     /* Pseudo operations: behind the last instruction of a block; before one that straddles. */
     OP_block_end = OP_COUNT,

@@ -92,6 +92,16 @@ static uint32_t access_word(struct writer *w, unsigned base, int32_t offset) {
     return (word & 0xfffff) | bits << 20;
 }
 
+/** Emits a load or store; what is loaded is added to the sum, once in @p often times. */
+static void emit_summed(struct writer *w, uint32_t word, uint32_t often) {
+    struct insn insn = words_decode(w->words, word);
+    unsigned traits = op_traits((enum op)insn.op);
+    emit(w, word);
+    if ((traits & (T_LOAD | T_FP)) == T_LOAD && one_in(w->random, often)) {
+        emit(w, insn_add(X_SUM, X_SUM, insn.rd));
+    }
+}
+
 static int32_t clamp_offset(int32_t offset) {
     return offset < -2048 ? -2048 : offset > 2047 ? 2047 : offset;
 }
@@ -140,9 +150,8 @@ static void item_frame(struct writer *w) {
         int32_t offset = centre + (int32_t)random_below(w->random, (uint32_t)spread) - spread / 2;
         uint32_t word = access_word(w, base, clamp_offset(offset));
         bool chases = base == T2 && one_in(w->random, 30);
-        emit(w, may_write(w, word) && (chases || words_decode(w->words, word).rd != base)
-                    ? word
-                    : straight(w));
+        bool fits = may_write(w, word) && (chases || words_decode(w->words, word).rd != base);
+        emit_summed(w, fits ? word : straight(w), 3);
         if (eventful && one_in(w->random, 5)) {
             frame_event(w, base);
         }
@@ -165,7 +174,8 @@ static void item_index(struct writer *w) {
     for (unsigned n = 1 + random_below(w->random, 4); n > 0; n--) {
         uint32_t load = with_rs1(one_of(w, loads, COUNT(loads)), T0) & 0xfffff;
         load |= (8 * random_below(w->random, 4) + (one_in(w->random, 12) ? 3 : 0)) << 20;
-        emit(w, may_write(w, load) && words_decode(w->words, load).rd != T0 ? load : straight(w));
+        bool fits = may_write(w, load) && words_decode(w->words, load).rd != T0;
+        emit_summed(w, fits ? load : straight(w), 1);
         if (one_in(w->random, 12)) {
             write_leaf(w);
         }
@@ -181,7 +191,7 @@ static void look(struct writer *w) {
     for (unsigned n = 1 + random_below(w->random, 3); n > 0; n--) {
         unsigned base = one_in(w->random, 2) ? base_register(w) : X_FRAME;
         uint32_t word = access_word(w, base, (int32_t)random_below(w->random, 256) - 128);
-        emit(w, may_write(w, word) ? word : straight(w));
+        emit_summed(w, may_write(w, word) ? word : straight(w), 2);
     }
 }
 
@@ -215,8 +225,8 @@ static void item_reuse(struct writer *w) {
     rarely_end(w, from);
 }
 
-/* A leaf table that nothing rests on is ordinary memory; then a load's walk makes it a table, in
- * the middle of stores to it. */
+/* A leaf table that nothing rests on is ordinary memory; then a load's walk makes it a table, amid
+ * stores to it. */
 static void item_walk(struct writer *w) {
     unsigned from = rarely_begin(w);
     load_recipe(w, RECIPE_TO_LEAVES);
@@ -268,16 +278,15 @@ static void item_mprv(struct writer *w) {
     emit(w, insn_lui(T0, one_in(w->random, 2) ? 0x21 : 0x20)); /* MPRV, with MPP of S or U */
     emit(w, insn_csr(2, 0, CSR_MSTATUS, T0));
     look(w);
-    if (one_in(w->random, 2)) {
-        unsigned csr = one_in(w->random, 2) ? (unsigned)CSR_PMPCFG0
-                                            : CSR_PMPADDR0 + random_below(w->random, 5);
-        emit(w, insn_i(OP_andi, T0, w->counter, RECIPES_EACH - 1));
-        emit(w, insn_i(OP_slli, T0, T0, 3));
+    if (one_in(w->random, 3)) { /* entry 0 alone: nothing may lock M mode out */
+        emit(w,
+             insn_csr(5 + random_below(w->random, 3), 0, CSR_PMPCFG0, random_below(w->random, 32)));
+        look(w);
+    } else if (one_in(w->random, 2)) {
         emit(w, insn_lui(T1, 0x20));
         emit(w, insn_csr(3, 0, CSR_MSTATUS, T1));
-        emit(w, insn_add(T0, T0, X_RECIPES));
-        emit(w, insn_i(OP_ld, T1, T0, 8 * RECIPE_PROTECTION * RECIPES_EACH - MIDDLE));
-        emit(w, insn_csr(1, 0, csr, T1));
+        load_recipe(w, RECIPE_PROTECTION);
+        emit(w, insn_csr(1, 0, CSR_PMPADDR0 + random_below(w->random, 4), T1));
         emit(w, insn_lui(T0, 0x20));
         emit(w, insn_csr(2, 0, CSR_MSTATUS, T0));
         look(w);
@@ -395,7 +404,9 @@ static void item_convert(struct writer *w) {
         uint32_t word = one_of(w, ops, COUNT(ops));
         word = (word & ~(UINT32_C(7) << 12)) | UINT32_C(1) << 12;
         word = with_rs1(word, random_below(w->random, 4));
-        emit(w, may_write(w, word) ? word : with_rd(word, T1));
+        word = may_write(w, word) ? word : with_rd(word, T1);
+        emit(w, word);
+        emit(w, insn_add(X_SUM, X_SUM, words_decode(w->words, word).rd));
     }
     if (one_in(w->random, 2)) {
         emit(w, insn_csr(1, T2, CSR_FFLAGS, 0));
@@ -411,7 +422,8 @@ static void item_pair(struct writer *w) {
     uint32_t add = with_rd(with_rs1(one_of(w, adds, COUNT(adds)), rd), other);
     switch (random_below(w->random, 3)) {
     case 0:
-        emit(w, insn_lui(rd, one_in(w->random, 3) ? 0x80000 : random_below(w->random, 0x100000)));
+        emit(w, insn_lui(rd, one_in(w->random, 3) ? random_below(w->random, 0x100000)
+                                                  : 0x7ffff + random_below(w->random, 2)));
         emit(w, add);
         break;
     case 1:
@@ -429,7 +441,7 @@ static void item_pair(struct writer *w) {
         break;
     }
     }
-    emit(w, insn_add(T2, T2, rd));
+    emit(w, insn_add(X_SUM, X_SUM, other));
 }
 
 /* -- Bits and atomics -------------------------------------------------------------------------- */
@@ -456,7 +468,9 @@ static void item_bits(struct writer *w) {
         word = words_decode(w->words, both).op == op   ? both
                : words_decode(w->words, bent).op == op ? bent
                                                        : word;
-        emit(w, may_write(w, word) ? word : with_rd(word, T1));
+        word = may_write(w, word) ? word : with_rd(word, T1);
+        emit(w, word);
+        emit(w, insn_add(X_SUM, X_SUM, words_decode(w->words, word).rd));
     }
 }
 
@@ -531,6 +545,7 @@ static void item_atomics(struct writer *w) {
             word = words_decode(w->words, bent).op == words_decode(w->words, word).op ? bent : word;
         }
         emit(w, one_in(w->random, 12) ? word : with_rs1(word, T0));
+        emit(w, insn_add(X_SUM, X_SUM, words_decode(w->words, word).rd));
     }
     emit(w, insn_i(OP_xori, fresh, fresh, 8 * (int32_t)random_below(w->random, 128)));
 }
@@ -557,15 +572,14 @@ static void item_count(struct writer *w) {
     rarely_end(w, from);
 }
 
-/* Many stores into their own code, which is decoded again behind each of them. */
+/* Many stores into their own code, which is decoded again behind each of them, until there is no
+ * room for more. */
 static void item_churn(struct writer *w) {
-    unsigned from = rarely_begin(w);
     emit(w, insn_auipc(T0, 0));
     emit(w, insn_i(OP_lw, T1, T0, 4));
-    for (unsigned n = 4 + random_below(w->random, 16); n > 0; n--) {
+    for (unsigned n = 4 + random_below(w->random, 20); n > 0; n--) {
         emit(w, insn_s(OP_sw, T1, T0, 4));
     }
-    rarely_end(w, from);
 }
 
 /* The next page begins with the upper half of an instruction (loops.c). */
@@ -586,17 +600,17 @@ static void item_half(struct writer *w) {
 unsigned items_attack(const struct item **list) {
     enum { PRIVILEGED = MODE_SUPERVISOR | MODE_MACHINE };
     static const struct item items[] = {
-        {item_frame, 24, MODE_ANY},       {item_index, 8, MODE_ANY},
-        {item_pair, 3, MODE_ANY},         {item_leaf, 6, MODE_ANY},
-        {item_pointer, 4, MODE_ANY},      {item_reuse, 3, MODE_ANY},
-        {item_walk, 4, MODE_ANY},         {item_space, 4, MODE_SUPERVISOR},
-        {item_permission, 4, PRIVILEGED}, {item_mprv, 10, MODE_MACHINE},
-        {item_interrupt, 5, PRIVILEGED},  {item_ecall, 4, MODE_USER},
-        {item_zero, 4, MODE_ANY},         {item_rounding, 5, MODE_ANY},
-        {item_dirty, 5, PRIVILEGED},      {item_convert, 5, MODE_ANY},
-        {item_bits, 6, MODE_ANY},         {item_reserve, 5, MODE_ANY},
-        {item_atomics, 6, MODE_ANY},      {item_count, 4, MODE_ANY},
-        {item_churn, 1, MODE_ANY},        {item_half, 4, MODE_ANY},
+        {item_frame, 24, MODE_ANY, false},       {item_index, 8, MODE_ANY, false},
+        {item_pair, 3, MODE_ANY, false},         {item_leaf, 6, MODE_ANY, false},
+        {item_pointer, 4, MODE_ANY, false},      {item_reuse, 3, MODE_ANY, false},
+        {item_walk, 4, MODE_ANY, false},         {item_space, 4, MODE_SUPERVISOR, false},
+        {item_permission, 4, PRIVILEGED, false}, {item_mprv, 10, MODE_MACHINE, false},
+        {item_interrupt, 5, PRIVILEGED, false},  {item_ecall, 4, MODE_USER, false},
+        {item_zero, 4, MODE_ANY, false},         {item_rounding, 5, MODE_ANY, false},
+        {item_dirty, 5, PRIVILEGED, false},      {item_convert, 5, MODE_ANY, false},
+        {item_bits, 6, MODE_ANY, false},         {item_reserve, 5, MODE_ANY, false},
+        {item_atomics, 6, MODE_ANY, false},      {item_count, 4, MODE_ANY, true},
+        {item_churn, 1, MODE_ANY, false},        {item_half, 4, MODE_ANY, true},
     };
     *list = items;
     return COUNT(items);

@@ -228,7 +228,7 @@ static void fill(struct image *image, uint64_t seed, const char *cpu, ext_set se
     program->slice_ticks = slice_ticks(image, machine_print(&image->random, cpu));
     image->words = words_new(set);
     if (program->entry_bytes == LOOP_BYTES) {
-        loops_fill(image->words, &image->random, area(image, CODE_BASE));
+        loops_fill(image->words, &image->random, area(image, CODE_BASE), seed % 30 == 1);
     } else {
         fill_rubbish(image, area(image, CODE_BASE), AREA_BYTES);
     }

@@ -47,12 +47,12 @@ bool words_have(const struct words *words, enum op op);
 
 enum {
     PAGE = 4096,
-    ITEM_BYTES_MAX = 128, /* room that any item, or a loop's end, fits in */
+    ITEM_BYTES_MAX = 160, /* room that any item, or a loop's end, fits in */
     MARKS_MAX = 32,
     LINK = 1,
     BASES = 1 << 2 | 15 << 8, /* registers that the guest points at data */
-    ANCHORS = 15 << X_FRAME,
-    T0 = 5, /* scratch within an item */
+    ANCHORS = 31 << X_SUM,    /* and the sum */
+    T0 = 5,                   /* scratch within an item */
     T1 = 6,
     T2 = 7
 };
@@ -121,6 +121,7 @@ struct item {
     void (*emit)(struct writer *w);
     uint8_t weight;
     uint8_t modes; /* enum mode: where it is of use */
+    bool rewrites; /* code, so that it has to be translated again */
 };
 
 enum { ITEMS_MAX = 64 };
@@ -131,8 +132,11 @@ unsigned items_attack(const struct item **items);
 
 /* -- loops.c: code that runs often ------------------------------------------------------------- */
 
-/** Fills the code area with loops, one or more to each multiple of LOOP_BYTES. */
-void loops_fill(const struct words *words, struct random *random, uint8_t *code);
+/**
+ * Fills the code area with loops, one or more to each multiple of LOOP_BYTES.
+ * @param rewrites  Most of them write themselves.
+ */
+void loops_fill(const struct words *words, struct random *random, uint8_t *code, bool rewrites);
 
 enum {
     LOOP_BYTES = 256,

@@ -167,10 +167,12 @@ static void item_system(struct writer *w) {
 
 unsigned items_plain(const struct item **list) {
     static const struct item items[] = {
-        {item_straight, 30, MODE_ANY}, {item_branch, 20, MODE_ANY}, {item_floats, 14, MODE_ANY},
-        {item_values, 10, MODE_ANY},   {item_corners, 5, MODE_ANY}, {item_call, 6, MODE_ANY},
-        {item_table, 4, MODE_ANY},     {item_inner, 4, MODE_ANY},   {item_csr, 5, MODE_ANY},
-        {item_swap, 4, MODE_ANY},      {item_timer, 2, MODE_ANY},   {item_system, 1, MODE_ANY},
+        {item_straight, 30, MODE_ANY, false}, {item_branch, 20, MODE_ANY, false},
+        {item_floats, 14, MODE_ANY, false},   {item_values, 10, MODE_ANY, false},
+        {item_corners, 5, MODE_ANY, false},   {item_call, 6, MODE_ANY, false},
+        {item_table, 4, MODE_ANY, false},     {item_inner, 4, MODE_ANY, false},
+        {item_csr, 5, MODE_ANY, false},       {item_swap, 4, MODE_ANY, true},
+        {item_timer, 2, MODE_ANY, false},     {item_system, 1, MODE_ANY, false},
     };
     *list = items;
     return COUNT(items);

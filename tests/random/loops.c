@@ -41,12 +41,14 @@ static const struct item *item_numbered(unsigned number) {
 }
 
 /* Swarm testing (Groce et al. 2012): leaving out is as good as putting in. */
-static void weigh_items(struct random *random, uint8_t weights[ITEMS_MAX]) {
+static void weigh_items(struct random *random, uint8_t weights[ITEMS_MAX], bool rewrites) {
     static const uint8_t factors[] = {0, 0, 1, 1, 1, 2, 8};
     const struct item *item;
     for (unsigned i = 0; (item = item_numbered(i)) != NULL; i++) {
         ensure(i < ITEMS_MAX);
-        unsigned factor = i == 0 ? 1 : factors[random_below(random, COUNT(factors))];
+        unsigned factor = factors[random_below(random, COUNT(factors))];
+        factor = one_in(random, 40) ? 50 : factor;
+        factor = i == 0 ? 1 : rewrites && item->rewrites ? 12 : factor;
         weights[i] = (uint8_t)min_u64(item->weight * factor, UINT8_MAX);
     }
 }
@@ -261,9 +263,9 @@ static void page(struct writer *w) {
     straddling_begin(w);
 }
 
-void loops_fill(const struct words *words, struct random *random, uint8_t *code) {
+void loops_fill(const struct words *words, struct random *random, uint8_t *code, bool rewrites) {
     uint8_t weights[ITEMS_MAX];
-    weigh_items(random, weights);
+    weigh_items(random, weights, rewrites);
     for (unsigned i = 0; i < AREA_PAGES; i++) {
         struct writer w = {.words = words,
                            .random = random,

@@ -76,6 +76,9 @@ enum { PAGES_USER = 4, PAGES_SUPERVISOR = 8, HANDLER_OFFSET = 192 };
  * frame, which is near a boundary between pages. */
 enum { X_FRAME = 24, X_LEAVES, X_RECIPES, X_POINTERS };
 
+/* What was loaded is added up here, or the next time around would hide that it was wrong. */
+enum { X_SUM = 23 };
+
 /** How a program behaves. "One in n": chance that something is done in a trap; 0 is never. */
 struct program {
     uint64_t seed;

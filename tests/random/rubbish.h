@@ -232,13 +232,6 @@ static inline uint64_t recipe_satp(struct random *random) {
                : (uint64_t)modes[root] << 60 | space << 44 | (TABLES_BASE / 4096 + roots[root]);
 }
 
-/** For pmpaddr or pmpcfg: no entry is locked, and most often the last one lets all pass. */
-static inline uint64_t recipe_protection(struct random *random) {
-    uint64_t open = UINT64_C(0x1f) << 32;
-    return one_in(random, 2) ? rubbish_physical(random) >> 2 | random_below(random, 1024)
-                             : (one_in(random, 8) ? 0 : open) | (random_u64(random) & 0x1f1f0f07);
-}
-
 static inline uint64_t recipe(struct random *random, unsigned kind) {
     unsigned roll = random_below(random, 12);
     switch (kind) {
@@ -266,7 +259,7 @@ static inline uint64_t recipe(struct random *random, unsigned kind) {
     case RECIPE_SATP:
         return recipe_satp(random);
     default:
-        return recipe_protection(random);
+        return rubbish_physical(random) >> 2 | random_below(random, 1024); /* for pmpaddr */
     }
 }
 

@@ -99,7 +99,7 @@ unsigned words_csr(struct random *random) {
     static const unsigned vital[] = {CSR_MTVEC, CSR_PMPCFG0, CSR_PMPCFG2};
     unsigned csr = csrs[random_below(random, COUNT(csrs))];
     for (unsigned i = 0; i < COUNT(vital); i++) {
-        if (csr == vital[i] && !one_in(random, 200)) {
+        if (csr == vital[i] && !one_in(random, 1000)) {
             return CSR_SSCRATCH;
         }
     }
