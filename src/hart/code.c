@@ -118,14 +118,15 @@ static void cover(struct code_page *page, unsigned start, unsigned end) {
     }
 }
 
-/** The instructions from byte @p offset on up to the first that ends a block. @return Where it
- * ends. */
+/** The instructions from byte @p offset on up to the first that ends a block, or to what has been
+ * translated: so one that begins in the middle of hot code, where a grant ended or an interrupt
+ * returns to, leads back into it. @return Where it ends. */
 static unsigned block_decode(struct block *block, const struct decoder *decoder,
-                             const uint8_t *bytes, unsigned offset) {
+                             const struct code_page *page, const uint8_t *bytes, unsigned offset) {
     unsigned start = offset;
     bool ended = false;
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
-           !straddles(bytes, offset)) {
+           !straddles(bytes, offset) && (offset == start || page->entry[offset / 2] == 0)) {
         const uint8_t *at = bytes + offset;
         struct insn insn = decode(decoder, fetch_bits(at, at + 2));
         ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
@@ -160,7 +161,7 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     block->count = 0;
     block->heat = page->entry[offset / 2] != 0 ? 0 : code->heat;
     unsigned end = straddler ? straddler_decode(block, decoder, bytes)
-                             : block_decode(block, decoder, bytes[0], offset);
+                             : block_decode(block, decoder, page, bytes[0], offset);
     block->bytes = (uint16_t)(end - offset);
     code->arena_used_bytes += sizeof *block + (block->count + 1U + straddler) * sizeof(struct insn);
     page->at[offset / 2] = at;
