@@ -309,10 +309,29 @@ static void emit_jump(struct emit *e) {
     }
 }
 
+enum { REGISTER_RA = 1 };
+
+/** To the code for address RDX, if that is in the same page; else goes on. What jumps and is
+ * neither call nor return is mostly a switch, whose places lie together, and hard to predict: the
+ * sooner its target is known, the better. */
+static void follow_near(struct emit *e) {
+    struct x64 *x = e->x;
+    struct x64_label far = {0};
+    x64_mov_rr(x, 8, RCX, RDX);
+    x64_alu_rm(x, X64_SUB, 8, RCX, x64_at(RBP, offsetof(struct hart, region.page)));
+    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)e->region->page->entry);
+    x64_alu_ri(x, X64_CMP, 8, RCX, PAGE_BYTES);
+    x64_jcc(x, X64_AE, &far);
+    x64_mov_rm(x, 4, RAX, x64_at_index(RAX, RCX, 2, 0));
+    x64_alu_rm(x, X64_ADD, 8, RAX, x64_at(RBP, offsetof(struct hart, region.code)));
+    x64_jmp_r(x, RAX);
+    x64_bind(x, &far);
+}
+
 static void emit_jump_register(struct emit *e) {
     const struct ir *ir = e->ir;
     enum x64_reg base = use(e, ir->ra, RDX);
-    x64_lea(e->x, 8, RDX, x64_at(base, (int32_t)ir->imm));
+    take_address(e, 8, RDX, x64_at(base, (int32_t)ir->imm));
     x64_alu_ri(e->x, X64_AND, 8, RDX, -2);
     if (ir->rd < 32) {
         enum x64_reg to = result(e, RAX);
@@ -322,6 +341,9 @@ static void emit_jump_register(struct emit *e) {
         e->dirty |= home_bit(e->map, ir->rd);
     }
     write_back(e, e->dirty);
+    if (ir->rd == X_SINK && ir->ra != REGISTER_RA) {
+        follow_near(e);
+    }
     x64_mov_rr(e->x, 8, RAX, RDX);
     emit_lookup(e->x, e->stubs);
 }

@@ -105,6 +105,15 @@ static inline enum x64_reg result_beside(const struct emit *e, unsigned operand,
     return e->ir->rd == operand ? scratch : result(e, scratch);
 }
 
+/** @p to = the operand's address: where that is a register's value, by a move, which is cheaper. */
+static inline void take_address(struct emit *e, unsigned size, enum x64_reg to, struct x64_mem of) {
+    if (of.index == X64_NONE && of.disp == 0) {
+        x64_mov_rr(e->x, size, to, (enum x64_reg)of.base);
+    } else {
+        x64_lea(e->x, size, to, of);
+    }
+}
+
 static inline void put(struct emit *e, enum x64_reg from) {
     unsigned rd = e->ir->rd;
     if (!has_home(e, rd)) {

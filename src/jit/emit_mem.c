@@ -18,9 +18,9 @@ static void emit_look(struct emit *e, enum tlb_use use_as, bool aligned, struct 
     unsigned size = e->ir->size;
     struct x64_mem last = at;
     last.disp += (int32_t)size - 1;
-    x64_lea(x, 4, RCX, at);
+    take_address(e, 4, RCX, at);
     x64_shift_ri(x, X64_SHR, 4, RCX, TAG_SHIFT);
-    x64_lea(x, 8, RDX, aligned ? at : last);
+    take_address(e, 8, RDX, aligned ? at : last);
     x64_alu_ri(x, X64_AND, 4, RCX, TAG_MASK);
     x64_alu_ri(x, X64_AND, 8, RDX, aligned ? -PAGE_BYTES | ((int32_t)size - 1) : -PAGE_BYTES);
     x64_alu_rm(x, X64_CMP, 8, RDX, x64_at_index(R14, RCX, 1, (int32_t)page_of(use_as)));
@@ -29,7 +29,7 @@ static void emit_look(struct emit *e, enum tlb_use use_as, bool aligned, struct 
 /** The page of the access is that of the table's last one, and the access is aligned. */
 static void emit_table_look(struct emit *e, struct x64_mem at) {
     unsigned table = e->ir->table;
-    x64_lea(e->x, 8, RDX, at);
+    take_address(e, 8, RDX, at);
     x64_alu_ri(e->x, X64_AND, 8, RDX, -PAGE_BYTES | (e->ir->size - 1));
     x64_alu_rm(e->x, X64_CMP, 8, RDX, table_at(table, TABLE_PAGE, 0));
 }

@@ -52,7 +52,14 @@ uint32_t jit_site(struct jit *jit, const struct site *site) {
     return jit->site_count++;
 }
 
-enum { MXCSR_DEFAULT = 0x1f80, MXCSR_FLAGS = 0x3d };
+enum { MXCSR_DEFAULT = 0x1f80, MXCSR_FLAGS = 0x3d, MXCSR_ROUNDING_SHIFT = 13 };
+
+/** What the host's unit has while code runs: no flags, and frm's rounding mode, if it has that. */
+static uint32_t mxcsr_of(const struct hart *hart) {
+    static const uint8_t modes[8] = {
+        [ROUND_NEAREST] = 0, [ROUND_TOWARDS_ZERO] = 3, [ROUND_DOWN] = 1, [ROUND_UP] = 2};
+    return MXCSR_DEFAULT | (uint32_t)modes[hart->frm & 7] << MXCSR_ROUNDING_SHIFT;
+}
 
 /** Adds what code has raised on the host to fflags. */
 static void take_flags(struct hart *hart) {
@@ -66,7 +73,6 @@ static void take_flags(struct hart *hart) {
         hart->fflags |= (uint8_t)flags;
         hart->mstatus |= MSTATUS_FS;
     }
-    hart->region.mxcsr = MXCSR_DEFAULT;
 }
 
 /** How code goes on behind an instruction that it left to the interpreter. */
@@ -107,6 +113,7 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     unsigned left = jit->options.uncounted ? 0 : site->left;
     uint64_t at = hart->region.end - saved[R15] - left;
     enum flow flow = (enum flow)interp_one(hart, &site->insn, at);
+    hart->region.mxcsr = mxcsr_of(hart);
     if (flow == FLOW_NEXT && !hart->check && !hart->leave) {
         for (unsigned i = 0; i < map->count; i++) {
             saved[map->host[map->guest[i]]] = hart->x[map->guest[i]];
@@ -136,8 +143,15 @@ static void stub_enter(struct x64 *x) {
     x64_jmp_r(x, RDX);
 }
 
-static void stub_leave(struct x64 *x) {
+/** Takes the flags of the host's unit, and gives it back to C as C knows it. Spends @p scratch. */
+static void give_unit_back(struct x64 *x, struct x64_mem scratch) {
     x64_stmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    x64_mov_mi(x, 4, scratch, MXCSR_DEFAULT);
+    x64_ldmxcsr(x, scratch);
+}
+
+static void stub_leave(struct x64 *x) {
+    give_unit_back(x, x64_at(RSP, RAX * 8));
     x64_mov_rr(x, 8, RAX, R15);
     x64_alu_ri(x, X64_ADD, 8, RSP, FRAME_BYTES);
     for (unsigned i = COUNT(kept); i-- > 0;) {
@@ -158,7 +172,7 @@ static void stub_interpret(struct x64 *x, struct stubs *stubs) {
     for (unsigned i = 0; i < COUNT(saved); i++) {
         x64_mov_mr(x, 8, x64_at(RSP, 8 + saved[i] * 8), (enum x64_reg)saved[i]);
     }
-    x64_stmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    give_unit_back(x, x64_at(RSP, 8 + RAX * 8));
     x64_mov_rr(x, 8, RDI, RBP);
     x64_lea(x, 8, RSI, x64_at(RSP, 8));
     x64_mov_rr(x, 4, RDX, RCX);
@@ -398,7 +412,7 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
     jit->stats.entries++;
     hart->region.page = hart->pc & ~(uint64_t)(PAGE_BYTES - 1);
     hart->region.end = end;
-    hart->region.mxcsr = MXCSR_DEFAULT;
+    hart->region.mxcsr = mxcsr_of(hart);
     uint64_t left_steps = jit->enter(hart, end - at, jit->code + entry);
     take_flags(hart);
     if (hart->region.struck != NULL) { /* it will be hot at once, and translated without tables */

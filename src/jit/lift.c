@@ -23,9 +23,6 @@ enum shape {
     SHAPE_XFL
 };
 
-/** Values of the field rm. @spec Unprivileged ISA 20240411, table 31 */
-enum { ROUND_NEAREST = 0, ROUND_TOWARDS_ZERO = 1, ROUND_DYNAMIC = 7 };
-
 static const struct row {
     uint8_t shape, op, size;
 } rows[OP_COUNT] = {
@@ -41,10 +38,63 @@ struct lift {
     struct region_block *block;
     const struct insn *insn;
     uint32_t map;
+    uint32_t narrow; /* bit n: x[n] is known to be its low half, sign-extended */
 };
+
+/* -- Values that are sign-extended words anyway ------------------------------------------------ */
+
+static bool is_narrow(const struct lift *lift, unsigned guest) {
+    return guest == 0 || (lift->narrow >> guest & 1) != 0;
+}
+
+static bool fits_word(int64_t value) {
+    return value >= INT32_MIN && value <= INT32_MAX;
+}
+
+/** Is the result sure to be a sign-extended word? */
+static bool gives_narrow(const struct lift *lift, const struct ir *ir) {
+    switch ((enum ir_op)ir->op) {
+    case IR_const:
+        return fits_word(ir->imm);
+    case IR_move:
+        return is_narrow(lift, ir->ra);
+    case IR_and:
+    case IR_or:
+    case IR_xor:
+        return is_narrow(lift, ir->ra) && (ir->immediate || is_narrow(lift, ir->rb));
+    case IR_shr:
+    case IR_sar:
+        return ir->size == 4 || (ir->immediate && ir->imm > 32);
+    case IR_add:
+    case IR_sub:
+    case IR_shl:
+    case IR_mul:
+        return ir->size == 4;
+    case IR_zext:
+        return ir->size < 4;
+    case IR_load:
+        return ir->size < 4 || (ir->size == 4 && ir->is_signed);
+    case IR_sext:
+    case IR_slt:
+    case IR_sltu:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void note_narrow(struct lift *lift, const struct ir *ir) {
+    unsigned rd = ir_changes(ir);
+    bool narrow = rd != 0 && gives_narrow(lift, ir);
+    lift->narrow &= ~((uint32_t)1 << rd);
+    lift->narrow |= (uint32_t)narrow << rd;
+}
+
+/* -- Operations -------------------------------------------------------------------------------- */
 
 static struct ir *append(struct lift *lift, struct ir ir) {
     struct jit_region *region = lift->region;
+    note_narrow(lift, &ir);
     region->ir[region->ir_count] = ir;
     return &region->ir[region->ir_count++];
 }
@@ -182,7 +232,7 @@ static bool lift_special(struct lift *lift) {
 static struct ir lift_row(struct lift *lift, const struct row *row) {
     const struct insn *insn = lift->insn;
     struct ir ir = {.op = row->op,
-                    .dynamic = insn->rm == ROUND_DYNAMIC,
+                    .rounding = insn->rm,
                     .size = row->size,
                     .rd = insn->rd,
                     .ra = insn->rs1,
@@ -241,8 +291,8 @@ static struct ir lift_row(struct lift *lift, const struct row *row) {
     return ir;
 }
 
-/* addi rd, rs, 0 and add rd, x0, rs are how registers are moved. */
-static void simplify(struct ir *ir) {
+/* addi rd, rs, 0 and add rd, x0, rs are how registers are moved; addiw rd, rs, 0 sign-extends. */
+static void simplify(const struct lift *lift, struct ir *ir) {
     if (ir->op == IR_add && ir->size == 8 && !ir->immediate && (ir->ra == 0 || ir->rb == 0)) {
         ir->op = IR_move;
         ir->ra = ir->ra == 0 ? ir->rb : ir->ra;
@@ -253,11 +303,56 @@ static void simplify(struct ir *ir) {
     } else if (ir->op == IR_add && ir->immediate && ir->imm == 0) {
         ir->op = ir->size == 8 ? IR_move : IR_sext;
     }
+    if (ir->op == IR_sext && ir->size == 4 && is_narrow(lift, ir->ra)) {
+        ir->op = IR_move;
+    }
+}
+
+/** A shift left by @p left, then one right: what is left of a word, a half or a byte. */
+static bool merge_shifts(struct ir *before, const struct ir *ir) {
+    unsigned left = (unsigned)before->imm;
+    unsigned right = (unsigned)ir->imm;
+    struct ir merged = {.rd = ir->rd, .ra = before->ra};
+    if (left == right && (left == 32 || left == 48 || left == 56)) {
+        merged.op = ir->op == IR_shr ? IR_zext : IR_sext;
+        merged.size = (uint8_t)(8 - left / 8);
+    } else if (left == 32 && right < 32 && ir->op == IR_shr) {
+        merged.op = IR_shluw;
+        merged.size = 8;
+        merged.immediate = true;
+        merged.imm = left - right;
+    } else if (left == 32 && right > 32) {
+        merged.op = ir->op;
+        merged.size = 4;
+        merged.immediate = true;
+        merged.imm = right - left;
+    } else {
+        return false;
+    }
+    *before = merged;
+    return true;
+}
+
+/** A shift by up to 3, then the sum with another register: an address. */
+static bool merge_shifted_add(struct ir *before, const struct ir *ir) {
+    bool shifts = before->immediate && before->imm >= 1 && before->imm <= 3 &&
+                  (before->op == IR_shluw || (before->op == IR_shl && before->size == 8));
+    bool one = ir->ra != ir->rb && (ir->ra == before->rd || ir->rb == before->rd);
+    if (!shifts || !one || ir->rd != before->rd) {
+        return false;
+    }
+    *before = (struct ir){.op = IR_shladd,
+                          .size = before->op == IR_shl ? 8 : 4,
+                          .rd = ir->rd,
+                          .ra = before->ra,
+                          .rb = ir->ra == before->rd ? ir->rb : ir->ra,
+                          .imm = before->imm};
+    return true;
 }
 
 /**
  * Merges an operation into the one before it, whose result it replaces: lui and auipc with the addi
- * behind them, and the pair of shifts that clears the upper half.
+ * behind them, pairs of shifts, an index that is shifted and added.
  * @return false: they are no such pair.
  */
 static bool merge(struct ir *before, const struct ir *ir) {
@@ -271,12 +366,11 @@ static bool merge(struct ir *before, const struct ir *ir) {
         before->imm += ir->imm;
         return true;
     }
-    if (replaces && ir->op == IR_shr && ir->size == 8 && ir->imm == 32 && before->op == IR_shl &&
-        before->size == 8 && before->immediate && before->imm == 32) {
-        *before = (struct ir){.op = IR_zext, .size = 4, .rd = ir->rd, .ra = before->ra};
-        return true;
+    bool shifts_left = before->op == IR_shl && before->size == 8 && before->immediate;
+    if (replaces && (ir->op == IR_shr || ir->op == IR_sar) && ir->size == 8 && shifts_left) {
+        return merge_shifts(before, ir);
     }
-    return false;
+    return ir->op == IR_add && ir->size == 8 && !ir->immediate && merge_shifted_add(before, ir);
 }
 
 /** Can the jump's target be one that the CPU, being without C, does not take? */
@@ -324,10 +418,10 @@ static bool host_can(const struct lift *lift, const struct row *row) {
     if ((op_traits(insn->op) & T_RM) == 0) {
         return true;
     }
-    if (row->shape == SHAPE_FXW || row->shape == SHAPE_FXL) {
+    if (row->op == IR_fround_ux) {
         return insn->rm == ROUND_TOWARDS_ZERO;
     }
-    return insn->rm == ROUND_NEAREST || insn->rm == ROUND_DYNAMIC;
+    return insn->rm <= ROUND_UP || insn->rm == ROUND_DYNAMIC;
 }
 
 static void lift_insn(struct lift *lift) {
@@ -344,11 +438,16 @@ static void lift_insn(struct lift *lift) {
     if (ir.op < IR_load && ir.rd == X_SINK) {
         return;
     }
-    simplify(&ir);
+    simplify(lift, &ir);
     struct jit_region *region = lift->region;
-    if (region->ir_count == lift->block->ir_start ||
-        !merge(&region->ir[region->ir_count - 1], &ir)) {
+    struct ir *before = &region->ir[region->ir_count - 1];
+    if (ir.op == IR_move && ir.ra == ir.rd) {
+        return;
+    }
+    if (region->ir_count == lift->block->ir_start || !merge(before, &ir)) {
         append(lift, ir);
+    } else {
+        note_narrow(lift, before);
     }
 }
 

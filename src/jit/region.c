@@ -113,12 +113,14 @@ static unsigned ir_kinds(unsigned op) {
     case IR_fload:
     case IR_fstore:
     case IR_fcvt_x:
+    case IR_fcvt_ux:
     case IR_fmove_to:
         return KIND_A;
     case IR_feq:
     case IR_flt:
     case IR_fle:
     case IR_fround_x:
+    case IR_fround_ux:
     case IR_fmove_from:
         return KIND_D;
     default:

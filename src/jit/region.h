@@ -14,14 +14,17 @@ enum ir_op {
     IR_COUNT
 };
 
+/** Values of the field rm. @spec Unprivileged ISA 20240411, table 31 */
+enum rounding { ROUND_NEAREST, ROUND_TOWARDS_ZERO, ROUND_DOWN, ROUND_UP, ROUND_DYNAMIC = 7 };
+
 /** One operation. Registers are guest registers 0 to 31; 0 reads as zero and is never rd. */
 struct ir {
-    uint8_t op;     /* enum ir_op */
-    uint8_t size;   /* [bytes] 1, 2, 4 or 8 */
-    bool is_signed; /* load */
-    bool immediate; /* b is imm */
-    bool dynamic;   /* the rounding mode is that of frm */
-    uint8_t cond;   /* branch: enum x64_cond */
+    uint8_t op;       /* enum ir_op */
+    uint8_t size;     /* [bytes] 1, 2, 4 or 8 */
+    bool is_signed;   /* load */
+    bool immediate;   /* b is imm */
+    uint8_t rounding; /* enum rounding */
+    uint8_t cond;     /* branch: enum x64_cond */
     uint8_t rd, ra, rb, rc;
     uint8_t table;  /* load, fload: which of the region's tables it reads, from 1; 0: none */
     int16_t target; /* branch, jump: index of a block of the region; -1: place */

@@ -415,12 +415,51 @@ static void item_convert(struct writer *w) {
 
 /* -- Pairs of instructions that are one to a translator ---------------------------------------- */
 
-static void item_pair(struct writer *w) {
+/** Left, then right: the upper half cleared, a half or a byte extended, a word made an index. */
+static void pair_of_shifts(struct writer *w, unsigned rd, unsigned other) {
+    static const uint8_t lefts[] = {32, 32, 32, 48, 56, 31, 33};
+    static const uint8_t rights[] = {32, 32, 48, 56, 31, 33, 29, 30, 40, 63};
+    static const uint16_t ops[] = {OP_srli, OP_srli, OP_srai};
+    unsigned left = lefts[random_below(w->random, COUNT(lefts))];
+    unsigned right = one_in(w->random, 3) ? left : rights[random_below(w->random, COUNT(rights))];
+    uint32_t shift = one_of(w, ops, COUNT(ops)) & ~(UINT32_C(63) << 20);
+    emit(w, insn_i(OP_slli, rd, random_below(w->random, 32), (int32_t)left));
+    emit(w, with_rd(with_rs1(shift | right << 20, rd), other));
+    if (one_in(w->random, 2)) {
+        emit(w, insn_add(other, other, random_below(w->random, 32)));
+    }
+}
+
+/** An index, shifted and added to a base, in either order. */
+static void pair_of_address(struct writer *w, unsigned rd, unsigned other) {
+    unsigned base = random_below(w->random, 32);
+    bool first = one_in(w->random, 2);
+    enum op shift = one_in(w->random, 2) ? OP_slli : OP_slli_uw;
+    emit(w, insn_i(shift, rd, random_below(w->random, 32), (int32_t)random_below(w->random, 5)));
+    emit(w, insn_add(other, first ? rd : base, first ? base : rd));
+}
+
+/** What gives a word, or seems to, and is then sign-extended. */
+static void pair_of_words(struct writer *w, unsigned rd, unsigned other) {
+    static const uint16_t loads[] = {OP_lw, OP_lwu, OP_lwu, OP_lhu, OP_ld};
+    static const uint16_t ops[] = {OP_addw, OP_srliw, OP_sraiw, OP_mulw,   OP_slt,
+                                   OP_srli, OP_srai,  OP_sub,   OP_sext_h, OP_zext_h};
+    static const uint16_t logic[] = {OP_and, OP_andi, OP_xor, OP_or, OP_xori, OP_srli};
+    uint32_t load = insn_i((enum op)loads[random_below(w->random, COUNT(loads))], rd,
+                           base_register(w), 8 * (int32_t)random_below(w->random, 32));
+    emit(w, one_in(w->random, 2) ? load : with_rd(one_of(w, ops, COUNT(ops)), rd));
+    if (one_in(w->random, 2)) {
+        emit(w, with_rd(with_rs1(one_of(w, logic, COUNT(logic)), rd), rd));
+    }
+    emit(w, insn_i(OP_addiw, other, rd, 0));
+}
+
+static void one_pair(struct writer *w) {
     static const uint16_t adds[] = {OP_addi, OP_addiw};
     unsigned rd = T0 + random_below(w->random, 3);
     unsigned other = one_in(w->random, 6) ? (unsigned)T1 : rd;
     uint32_t add = with_rd(with_rs1(one_of(w, adds, COUNT(adds)), rd), other);
-    switch (random_below(w->random, 3)) {
+    switch (random_below(w->random, 5)) {
     case 0:
         emit(w, insn_lui(rd, one_in(w->random, 3) ? random_below(w->random, 0x100000)
                                                   : 0x7ffff + random_below(w->random, 2)));
@@ -430,18 +469,23 @@ static void item_pair(struct writer *w) {
         emit(w, insn_auipc(rd, random_below(w->random, 0x100000)));
         emit(w, add);
         break;
-    default: {
-        static const uint8_t shifts[] = {32, 32, 32, 31, 33};
-        static const uint16_t rights[] = {OP_srli, OP_srli, OP_srai};
-        uint32_t shift = one_of(w, rights, COUNT(rights)) & ~(UINT32_C(63) << 20);
-        shift |= (uint32_t)shifts[random_below(w->random, COUNT(shifts))] << 20;
-        emit(w,
-             insn_i(OP_slli, rd, random_below(w->random, 32), shifts[random_below(w->random, 4)]));
-        emit(w, with_rd(with_rs1(shift, rd), other));
+    case 2:
+        pair_of_shifts(w, rd, other);
+        break;
+    case 3:
+        pair_of_address(w, rd, other);
+        break;
+    default:
+        pair_of_words(w, rd, other);
         break;
     }
-    }
     emit(w, insn_add(X_SUM, X_SUM, other));
+}
+
+static void item_pairs(struct writer *w) {
+    for (unsigned n = 1 + random_below(w->random, 6); n > 0; n--) {
+        one_pair(w);
+    }
 }
 
 /* -- Bits and atomics -------------------------------------------------------------------------- */
@@ -601,7 +645,7 @@ unsigned items_attack(const struct item **list) {
     enum { PRIVILEGED = MODE_SUPERVISOR | MODE_MACHINE };
     static const struct item items[] = {
         {item_frame, 24, MODE_ANY, false},       {item_index, 8, MODE_ANY, false},
-        {item_pair, 3, MODE_ANY, false},         {item_leaf, 6, MODE_ANY, false},
+        {item_pairs, 6, MODE_ANY, false},        {item_leaf, 6, MODE_ANY, false},
         {item_pointer, 4, MODE_ANY, false},      {item_reuse, 3, MODE_ANY, false},
         {item_walk, 4, MODE_ANY, false},         {item_space, 4, MODE_SUPERVISOR, false},
         {item_permission, 4, PRIVILEGED, false}, {item_mprv, 10, MODE_MACHINE, false},

@@ -15,12 +15,17 @@ static void item_straight(struct writer *w) {
 /* Without a break, on few registers: what one knows of a register, the next may rely on. */
 static void item_floats(struct writer *w) {
     static const enum op ops[] = {
-        OP_fadd_s,   OP_fsub_s,   OP_fmul_s,   OP_fdiv_s,   OP_fsqrt_s, OP_fmadd_s, OP_fsgnjn_s,
-        OP_feq_s,    OP_flt_s,    OP_fmv_w_x,  OP_fmv_x_w,  OP_flw,     OP_fsw,     OP_fcvt_s_l,
-        OP_fadd_d,   OP_fsub_d,   OP_fmul_d,   OP_fdiv_d,   OP_fsqrt_d, OP_fmadd_d, OP_fsgnjn_d,
-        OP_feq_d,    OP_fle_d,    OP_fmv_d_x,  OP_fmv_x_d,  OP_fld,     OP_fsd,     OP_fcvt_d_w,
-        OP_fcvt_s_d, OP_fcvt_d_s, OP_fcvt_w_s, OP_fcvt_l_d,
+        OP_fadd_s,    OP_fsub_s,    OP_fmul_s,    OP_fdiv_s,    OP_fsqrt_s,   OP_fmadd_s,
+        OP_fsgnjn_s,  OP_feq_s,     OP_flt_s,     OP_fmv_w_x,   OP_fmv_x_w,   OP_flw,
+        OP_fsw,       OP_fcvt_s_l,  OP_fadd_d,    OP_fsub_d,    OP_fmul_d,    OP_fdiv_d,
+        OP_fsqrt_d,   OP_fmadd_d,   OP_fsgnjn_d,  OP_feq_d,     OP_fle_d,     OP_fmv_d_x,
+        OP_fmv_x_d,   OP_fld,       OP_fsd,       OP_fcvt_d_w,  OP_fcvt_s_d,  OP_fcvt_d_s,
+        OP_fcvt_w_s,  OP_fcvt_l_d,  OP_fmin_s,    OP_fmax_s,    OP_fmin_d,    OP_fmax_d,
+        OP_fcvt_wu_s, OP_fcvt_lu_d, OP_fcvt_wu_d, OP_fcvt_s_wu, OP_fcvt_d_lu, OP_fcvt_s_lu,
     };
+    if (one_in(w->random, 4)) {
+        emit(w, insn_csr(5, 0, CSR_FRM, random_below(w->random, 5)));
+    }
     for (unsigned n = 4 + random_below(w->random, 9); n > 0; n--) {
         enum op op = ops[random_below(w->random, COUNT(ops))];
         uint32_t word = one_in(w->random, 8) ? words_kind(w->words, KIND_FLOAT, w->random)
@@ -32,6 +37,9 @@ static void item_floats(struct writer *w) {
     }
     if (one_in(w->random, 2)) { /* read and cleared, or soon all flags would be up */
         emit(w, insn_csr(1, T2, CSR_FFLAGS, 0));
+    }
+    if (one_in(w->random, 2)) {
+        emit(w, insn_csr(5, 0, CSR_FRM, 0));
     }
 }
 

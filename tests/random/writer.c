@@ -15,9 +15,10 @@ void emit(struct writer *w, uint32_t word) {
 }
 
 uint32_t insn_i(enum op op, unsigned rd, unsigned rs1, int32_t imm) {
-    static const uint16_t codes[OP_COUNT] = {
-        [OP_addi] = 0x13, [OP_andi] = 0x7013, [OP_xori] = 0x4013, [OP_slli] = 0x1013,
-        [OP_lw] = 0x2003, [OP_ld] = 0x3003,   [OP_jalr] = 0x67,   [OP_lhu] = 0x5003,
+    static const uint32_t codes[OP_COUNT] = {
+        [OP_addi] = 0x13,  [OP_andi] = 0x7013,        [OP_xori] = 0x4013, [OP_slli] = 0x1013,
+        [OP_lw] = 0x2003,  [OP_ld] = 0x3003,          [OP_jalr] = 0x67,   [OP_lhu] = 0x5003,
+        [OP_addiw] = 0x1b, [OP_slli_uw] = 0x0800101b, [OP_lwu] = 0x6003,
     };
     return codes[op] | rd << 7 | rs1 << 15 | (uint32_t)imm << 20;
 }
