@@ -5,7 +5,7 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run disasm --help --version'
+_sandglass_commands='run clocks disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
     quantum engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump
@@ -132,7 +132,7 @@ _sandglass() {
         # shellcheck disable=SC2086 # words
         _sandglass_reply "$word" $_sandglass_commands
         ;;
-    run) _sandglass_run_word "$word" "${words[-1]}" ;;
+    run | clocks) _sandglass_run_word "$word" "${words[-1]}" ;;
     disasm)
         if [[ $word == -* ]]; then
             _sandglass_options "$word" words help

@@ -8,6 +8,8 @@
 /* -- run_command.c, disasm_command.c: argv[0] is the subcommand -------------------------------- */
 
 int run_command(int argc, char **argv);
+/** The same, with a table of all clocks at the end. */
+int clocks_command(int argc, char **argv);
 int disasm_command(int argc, char **argv);
 
 /* -- options.c: options of `run` --------------------------------------------------------------- */
@@ -20,6 +22,7 @@ struct run_options {
     const char *dump;    /* --dump-file: where to, or NULL: standard error */
     bool state_hash;
     bool help;
+    bool clocks; /* they are printed at the end */
     char *hash_path; /* --hash-at: where to, or NULL */
 
     /* Values whose meaning hangs on other options; NULL when not given. */
@@ -85,6 +88,9 @@ struct report {
     const struct machine_exit *exit;
     const char *state_hash; /* hex, or NULL */
 };
+
+/** Prints each hart's clock to standard output. There is a machine. */
+enum status clocks_print(const struct report *report, struct error *error);
 
 /** Writes --stats. */
 enum status stats_write(const struct report *report, struct error *error);

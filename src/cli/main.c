@@ -17,6 +17,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", run_command, "run a machine"},
+    {"clocks", clocks_command, "run a machine, then show each hart's clock"},
     {"disasm", disasm_command, "disassemble an ELF file or words"},
     {"record", NULL, "run and write down what comes from outside"},
     {"replay", NULL, "run again from such a log"},
@@ -24,7 +25,6 @@ static const struct command commands[] = {
     {"restore", NULL, "go on from a snapshot"},
     {"debug", NULL, "serve a debugger"},
     {"verify", NULL, "compare runs"},
-    {"clocks", NULL, "show clocks of a run"},
     {"profile", NULL, "count exactly where steps go"},
     {"report", NULL, "make a report of a profile"},
     {"cluster", NULL, "run several machines in one time"},

@@ -3,9 +3,11 @@
 #include "cli/cli.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int cli_fail(const struct error *error) {
     fprintf(stderr, "sandglass: %s\n", error->text);
@@ -53,14 +55,17 @@ static bool add_harts(cJSON *root, const struct report *report) {
     cJSON *harts = cJSON_AddArrayToObject(root, "per_hart");
     bool done = harts != NULL;
     for (unsigned i = 0; done && i < options->hart_count; i++) {
-        uint64_t steps = 0;
-        uint64_t instructions = 0;
+        struct hart_stats stats = {0};
         cJSON *hart = cJSON_CreateObject();
         if (report->machine != NULL) {
-            machine_hart_stats(report->machine, i, &steps, &instructions);
+            stats = machine_hart_stats(report->machine, i);
         }
-        done = cJSON_AddItemToArray(harts, hart) && add_u64(hart, "steps", steps) &&
-               add_u64(hart, "instructions", instructions) && add_rate(hart, &options->rates[i]);
+        done = cJSON_AddItemToArray(harts, hart) && add_u64(hart, "steps", stats.steps) &&
+               add_u64(hart, "instructions", stats.instructions) &&
+               add_u64(hart, "local_ns", (uint64_t)stats.local_ns) &&
+               add_u64(hart, "idle_ns", stats.idle_ns) &&
+               add_u64(hart, "ahead_max_ns", (uint64_t)stats.ahead_max_ns) &&
+               add_rate(hart, &options->rates[i]);
     }
     return done;
 }
@@ -138,6 +143,30 @@ static bool add_all(cJSON *root, const struct report *report) {
            add_engine(root, &stats) && add_schedule(root, &report->options->machine) &&
            add_harts(root, report);
 }
+
+/* -- Clocks ------------------------------------------------------------------------------------ */
+
+enum status clocks_print(const struct report *report, struct error *error) {
+    const struct machine *machine = report->machine;
+    struct machine_stats stats;
+    machine_stats(machine, &stats);
+    printf("%4s %20s %20s %20s %20s %15s\n", "hart", "steps", "instructions", "local [ns]",
+            "idle [ns]", "ahead max [ns]");
+    for (unsigned i = 0; i < report->options->machine.hart_count; i++) {
+        struct hart_stats hart = machine_hart_stats(machine, i);
+        printf("%4u %20" PRIu64 " %20" PRIu64 " %20" PRId64 " %20" PRIu64 " %15" PRId64 "\n",
+                i, hart.steps, hart.instructions, hart.local_ns, hart.idle_ns, hart.ahead_max_ns);
+    }
+    printf("%4s %20" PRIu64 " %20" PRIu64 " %20" PRId64 "\n", "all", stats.steps,
+           stats.instructions, stats.virtual_ns);
+    if (fflush(stdout) != 0) {
+        return error_set(error, STATUS_HOST_IO, "clocks: standard output cannot be written (%s)",
+                         strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+/* -- Stats ------------------------------------------------------------------------------------- */
 
 /** All of the stats as text; owned by the caller. NULL when out of memory. */
 static char *stats_text(const struct report *report) {

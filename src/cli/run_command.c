@@ -211,6 +211,9 @@ static void report_all(const struct machine *machine, const struct run_options *
     if (options->stats != NULL && stats_write(&report, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
+    if (machine != NULL && options->clocks && clocks_print(&report, &error) != STATUS_OK) {
+        end_spoil(end, &error);
+    }
 }
 
 /** The machine's life, from options to stats. */
@@ -248,7 +251,7 @@ static int run_with(struct run_options *options, struct console *console) {
     return result;
 }
 
-int run_command(int argc, char **argv) {
+static int command(int argc, char **argv, bool clocks) {
     struct run_options options;
     struct firmware firmware;
     struct error error;
@@ -261,6 +264,7 @@ int run_command(int argc, char **argv) {
     } else {
         firmware_find(&firmware);
         options.machine.firmware_paths = firmware.list;
+        options.clocks = clocks;
         signals_set();
         struct console *console = console_open(options.console, &error);
         result = console == NULL ? cli_fail(&error) : run_with(&options, console);
@@ -268,4 +272,12 @@ int run_command(int argc, char **argv) {
     }
     run_options_free(&options);
     return result;
+}
+
+int run_command(int argc, char **argv) {
+    return command(argc, argv, false);
+}
+
+int clocks_command(int argc, char **argv) {
+    return command(argc, argv, true);
 }

@@ -100,16 +100,21 @@ static inline enum flow exec_wfi(struct hart *hart, const struct insn *insn) {
     return exec_done(hart, insn);
 }
 
-/* Zawrs lets a wait end at any time: here at once. */
-static inline enum flow exec_wrs_nto(struct hart *hart, const struct insn *insn) {
-    if (hart->priv != PRIV_M && (hart->mstatus & MSTATUS_TW) != 0) {
-        return exec_illegal(hart, insn);
+/* While it has its turn nobody else can write what it has reserved; so it waits for an interrupt or
+ * the turn's end, and looks again in the next one. @spec Zawrs 1.01 */
+static inline enum flow exec_wrs_sto(struct hart *hart, const struct insn *insn) {
+    if (hart->reserved && !hart_wake_pending(hart)) {
+        vcpu_doze(hart->vcpu);
+        hart->leave = true;
     }
     return exec_done(hart, insn);
 }
 
-static inline enum flow exec_wrs_sto(struct hart *hart, const struct insn *insn) {
-    return exec_done(hart, insn);
+static inline enum flow exec_wrs_nto(struct hart *hart, const struct insn *insn) {
+    if (hart->priv != PRIV_M && (hart->mstatus & MSTATUS_TW) != 0) {
+        return exec_illegal(hart, insn);
+    }
+    return exec_wrs_sto(hart, insn);
 }
 
 /* -- CSRs -------------------------------------------------------------------------------------- */

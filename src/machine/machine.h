@@ -185,9 +185,16 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats);
 /** RAM that was written, by whomever, in whole pages [bytes]: what the guest costs the host. */
 uint64_t machine_touched_bytes(const struct machine *machine);
 
-/** Steps and retired instructions of one hart. */
-void machine_hart_stats(const struct machine *machine, unsigned hart, uint64_t *steps,
-                        uint64_t *instructions);
+/** Clocks of one hart. */
+struct hart_stats {
+    uint64_t steps;
+    uint64_t instructions; /* retired */
+    vtime local_ns;        /* its own time */
+    uint64_t idle_ns;      /* of which it slept */
+    vtime ahead_max_ns;    /* the furthest it was ahead of VIRTUAL */
+};
+
+struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart);
 
 /* -- fdt.c: the device tree -------------------------------------------------------------------- */
 

@@ -30,10 +30,15 @@ static struct host_cost host_cost(const struct stopwatch *stopwatch) {
     };
 }
 
-void machine_hart_stats(const struct machine *machine, unsigned hart, uint64_t *steps,
-                        uint64_t *instructions) {
-    *steps = machine->sched.vcpus[hart].clock.steps;
-    *instructions = hart_retired(machine->harts.hart[hart]);
+struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart) {
+    const struct vcpu *vcpu = &machine->sched.vcpus[hart];
+    return (struct hart_stats){
+        .steps = vcpu->clock.steps,
+        .instructions = hart_retired(machine->harts.hart[hart]),
+        .local_ns = clock_now(&vcpu->clock),
+        .idle_ns = vcpu->idle_ns,
+        .ahead_max_ns = vcpu->ahead_max_ns,
+    };
 }
 
 void machine_stats(const struct machine *machine, struct machine_stats *stats) {
@@ -49,13 +54,11 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         stats->jit = jit_stats(machine->jit);
     }
     for (unsigned i = 0; i < machine->harts.count; i++) {
-        uint64_t steps;
-        uint64_t instructions;
-        machine_hart_stats(machine, i, &steps, &instructions);
+        struct hart_stats hart = machine_hart_stats(machine, i);
         stats->tlb_data_fills += machine->harts.hart[i]->data_fills;
         stats->tlb_fetch_fills += machine->harts.hart[i]->fetch_fills;
-        stats->steps += steps;
-        stats->instructions += instructions;
+        stats->steps += hart.steps;
+        stats->instructions += hart.instructions;
     }
 }
 

@@ -188,8 +188,14 @@ void vcpu_sleep(struct vcpu *vcpu) {
     vcpu->asleep = true;
 }
 
+void vcpu_doze(struct vcpu *vcpu) {
+    vcpu->asleep = true;
+    vcpu->dozes = true;
+}
+
 void vcpu_wake(struct vcpu *vcpu) {
     vcpu->asleep = false;
+    vcpu->dozes = false;
 }
 
 static void vcpu_sleep_until(struct vcpu *vcpu, vtime until) {
@@ -323,8 +329,13 @@ static vtime turn_advance(struct sched *sched, struct vcpu *vcpu) {
 }
 
 /* The end of a round is a deadline too: its vCPU must stand exactly where the law wants it. */
-static void turn_end(struct sched *sched, const struct clock *clock) {
+static void turn_end(struct sched *sched, struct vcpu *vcpu) {
+    const struct clock *clock = &vcpu->clock;
     late_note(sched, clock->steps - min_u64(clock->steps, clock_arrival(clock, sched->end_ns)));
+    vcpu->ahead_max_ns = max_i64(vcpu->ahead_max_ns, clock_now(clock) - sched->start_ns);
+    if (vcpu->dozes) {
+        vcpu_wake(vcpu);
+    }
 }
 
 /** Next time at which a sleeper could do something, or the machine has to stop. */
@@ -397,7 +408,7 @@ struct turn sched_next(struct sched *sched) {
                                  .budget_steps = budget_steps,
                                  .until_ns = until};
         }
-        turn_end(sched, &vcpu->clock);
+        turn_end(sched, vcpu);
         turn_begin(sched, sched->current + 1);
     }
     round_end(sched);
@@ -423,6 +434,7 @@ static int post_compare(const void *a, const void *b) {
 static void vcpu_state(const struct vcpu *vcpu, struct stream *stream) {
     clock_state(&vcpu->clock, stream);
     stream_bool(stream, vcpu->asleep);
+    stream_bool(stream, vcpu->dozes);
     stream_u64(stream, vcpu->tick_offset);
     for (const struct comparator *at = vcpu->comparators; at != NULL; at = at->next) {
         stream_u64(stream, at->compare);

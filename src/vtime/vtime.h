@@ -195,13 +195,15 @@ struct vcpu {
     struct clock clock;
     struct timers timers;           /* deadlines on this vCPU's own clock */
     bool asleep;                    /* waits for an event; see vcpu_sleep() */
+    bool dozes;                     /* asleep, but no longer than its turn; see vcpu_doze() */
     uint64_t tick_offset;           /* mtime = floor(VIRTUAL / tick) + this, modulo 2^64 */
     struct comparator *comparators; /* list, in order of attachment */
     struct post *inbox;             /* heap of messages under way */
     size_t inbox_count;
     size_t inbox_room;
     uint64_t *felt; /* by kind: order of the newest message felt; older ones are void */
-    uint64_t idle_ns; /* time slept, for the stats */
+    uint64_t idle_ns;   /* time slept, for the stats */
+    vtime ahead_max_ns; /* the furthest it was ahead of VIRTUAL when its turn ended, likewise */
 };
 
 /** No vCPU holds the turn: between rounds. */
@@ -298,6 +300,8 @@ void sched_post(struct sched *sched, unsigned target, const struct post *what);
 
 /** The vCPU waits until vcpu_wake: its steps stop, its clock follows events. */
 void vcpu_sleep(struct vcpu *vcpu);
+/** The vCPU that holds the turn waits until vcpu_wake, or until its turn ends. */
+void vcpu_doze(struct vcpu *vcpu);
 void vcpu_wake(struct vcpu *vcpu);
 
 /** Walks clocks, sleepers, comparators, messages under way, the place in the round, orders. */

@@ -403,6 +403,27 @@ static void a_vcpu_sleeps_and_wakes_inside_its_turn(void **state) {
     sched_free(&sched);
 }
 
+static void a_vcpu_dozes_until_its_turn_ends(void **state) {
+    (void)state;
+    struct sched sched;
+    sched_start(&sched, 2, 2, 1000);
+    expect_run(&sched, 0, 125, 10);
+    vcpu_doze(&sched.vcpus[0]);
+    expect_run(&sched, 1, 125, 125); /* vCPU 0 does nothing more in this round */
+    expect_round_end(&sched, 1000);
+    expect_run(&sched, 0, 125, 10); /* and is awake in the next */
+    assert_int_equal(sched.vcpus[0].idle_ns, 920);
+    struct trace trace = {.count = 0};
+    struct probe probe = probe_of(&sched, &trace, 'w');
+    probe.wakes = &sched.vcpus[0];
+    probe_attach(&probe, &sched.vcpus[0].timers);
+    timer_arm(&probe.timer, 1500);
+    vcpu_doze(&sched.vcpus[0]);
+    expect_run(&sched, 0, 63, 63); /* woken inside its turn, from 1500 on */
+    expect_row(&trace, 'w', 0, 20, 1500);
+    sched_free(&sched);
+}
+
 static void when_all_sleep_the_next_deadline_is_named(void **state) {
     (void)state;
     struct sched sched;
@@ -551,6 +572,7 @@ int main(void) {
         cmocka_unit_test(at_one_time_the_lower_sender_comes_first),
         cmocka_unit_test(between_rounds_all_receivers_are_one_queue),
         cmocka_unit_test(a_vcpu_sleeps_and_wakes_inside_its_turn),
+        cmocka_unit_test(a_vcpu_dozes_until_its_turn_ends),
         cmocka_unit_test(when_all_sleep_the_next_deadline_is_named),
         cmocka_unit_test(a_message_wakes_all_sleepers_in_time),
         cmocka_unit_test(an_overrun_grant_is_counted),
