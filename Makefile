@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Builds, tests and installs Sandglass. `make` alone needs no network. MODE=debug, asan or coverage
-# builds another program under out/MODE, beside the release one in out/.
+# Builds, tests and installs Sandglass. `make` alone needs no network. MODE=debug, asan, tsan or
+# coverage builds another program under out/MODE, beside the release one in out/.
 
 MODE    ?= release
 PREFIX  ?= /usr/local
@@ -15,9 +15,10 @@ optimize_release  := -O2 -g
 optimize_debug    := -O0 -g3
 optimize_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                      -fno-sanitize-recover=all
+optimize_tsan     := -O1 -g -fsanitize=thread
 optimize_coverage := -O0 -g -DNDEBUG --coverage
 ifndef optimize_$(MODE)
-$(error MODE=$(MODE): use release, debug, asan or coverage)
+$(error MODE=$(MODE): use release, debug, asan, tsan or coverage)
 endif
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
@@ -96,6 +97,7 @@ test soak:
 	tools/setup build guest peer
 	$(MAKE) $(jobs) all units
 	$(MAKE) $(jobs) MODE=asan all units
+	$(MAKE) $(jobs) MODE=tsan all
 	tests/run.sh $@
 
 conformance:

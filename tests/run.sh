@@ -31,6 +31,7 @@ test | soak) suites="
     asan-units    $sanitized tests/units.sh
     asan-cli      $sanitized tests/cli/run.sh
     asan-boot     $sanitized tests/boot/run.sh once $tier
+    races         SANDGLASS=out/tsan/sandglass tests/guest/run.sh races
     diff          tests/diff/run.sh $tier
     random        tests/random/run.sh $tier
     guest         tests/guest/run.sh $tier

@@ -42,7 +42,8 @@ _sandglass_icount() {
     local done=${1%"${1##*,}"} last=${1##*,} choices=()
     [[ ,$done == *,@(shift|ips)=* ]] || choices+=(shift= ips=)
     [[ ,$done == *,sleep=* ]] || choices+=(sleep=on sleep=off)
-    [[ $last != shift=* ]] || choices=(shift={0..10})
+    [[ ,$done == *,align=* ]] || choices+=(align=on align=off)
+    [[ $last != shift=* ]] || choices=(shift={0..10} shift=auto)
     _sandglass_reply "$1" "${choices[@]/#/$done}"
 }
 
@@ -94,7 +95,7 @@ _sandglass_value() {
         ;;
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
-    time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} ;;
+    time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} token free ;;
     engine) _sandglass_reply "$value" auto jit interp check ;;
     dump | d) _sandglass_dump "$value" ;;
     rtc) _sandglass_reply "$value" base= ;;

@@ -83,6 +83,79 @@ static inline uint8_t *ram_at(const struct ram *ram, paddr address) {
     return ram->bytes + (address - ram->base);
 }
 
+/* Harts may run at the same time, so what guests read and write is atomic as far as RISC-V wants
+ * it: aligned accesses whole, others byte by byte. Loads acquire and stores release, which costs
+ * nothing on hosts that keep stores in order, and keeps the guest's dependencies on all. */
+
+typedef uint16_t __attribute__((may_alias)) ram_u16;
+typedef uint32_t __attribute__((may_alias)) ram_u32;
+typedef uint64_t __attribute__((may_alias)) ram_u64;
+
+static inline uint64_t ram_load_bytes(const uint8_t *at, unsigned size_bytes) {
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size_bytes; i++) {
+        value |= (uint64_t)__atomic_load_n(at + i, __ATOMIC_RELAXED) << 8 * i;
+    }
+    return value;
+}
+
+static inline void ram_store_bytes(uint8_t *at, uint64_t value, unsigned size_bytes) {
+    for (unsigned i = 0; i < size_bytes; i++) {
+        __atomic_store_n(at + i, (uint8_t)(value >> 8 * i), __ATOMIC_RELAXED);
+    }
+}
+
+/** Loads @p size_bytes, 1 to 8, zero-extended. */
+static ALWAYS_INLINE uint64_t ram_load(const uint8_t *at, unsigned size_bytes) {
+    bool aligned = ((uintptr_t)at & (size_bytes - 1)) == 0;
+    if (size_bytes == 1) {
+        return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+    }
+    if (size_bytes == 2 && likely(aligned)) {
+        return __atomic_load_n((const ram_u16 *)(const void *)at, __ATOMIC_ACQUIRE);
+    }
+    if (size_bytes == 4 && likely(aligned)) {
+        return __atomic_load_n((const ram_u32 *)(const void *)at, __ATOMIC_ACQUIRE);
+    }
+    if (size_bytes == 8 && likely(aligned)) {
+        return __atomic_load_n((const ram_u64 *)(const void *)at, __ATOMIC_ACQUIRE);
+    }
+    return ram_load_bytes(at, size_bytes);
+}
+
+/** Stores the low @p size_bytes, 1 to 8. */
+static ALWAYS_INLINE void ram_store(uint8_t *at, uint64_t value, unsigned size_bytes) {
+    bool aligned = ((uintptr_t)at & (size_bytes - 1)) == 0;
+    if (size_bytes == 1) {
+        __atomic_store_n(at, (uint8_t)value, __ATOMIC_RELEASE);
+    } else if (size_bytes == 2 && likely(aligned)) {
+        __atomic_store_n((ram_u16 *)(void *)at, (uint16_t)value, __ATOMIC_RELEASE);
+    } else if (size_bytes == 4 && likely(aligned)) {
+        __atomic_store_n((ram_u32 *)(void *)at, (uint32_t)value, __ATOMIC_RELEASE);
+    } else if (size_bytes == 8 && likely(aligned)) {
+        __atomic_store_n((ram_u64 *)(void *)at, value, __ATOMIC_RELEASE);
+    } else {
+        ram_store_bytes(at, value, size_bytes);
+    }
+}
+
+/**
+ * If @p size_bytes (4 or 8, aligned) still are those of *expected, they become those of @p value,
+ * in one order with all other such changes.
+ * @return false: they are not, and *expected is what they are, zero-extended.
+ */
+static inline bool ram_swap(uint8_t *at, unsigned size_bytes, uint64_t *expected, uint64_t value) {
+    if (size_bytes == 8) {
+        return __atomic_compare_exchange_n((ram_u64 *)(void *)at, expected, value, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    uint32_t word = (uint32_t)*expected;
+    bool done = __atomic_compare_exchange_n((ram_u32 *)(void *)at, &word, (uint32_t)value, false,
+                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    *expected = word;
+    return done;
+}
+
 static inline uint64_t ram_page(const struct ram *ram, paddr address) {
     return (address - ram->base) >> PAGE_SHIFT;
 }
@@ -93,8 +166,8 @@ static inline uint64_t ram_page(const struct ram *ram, paddr address) {
  */
 static inline void ram_touch(struct ram *ram, paddr address) {
     uint64_t page = ram_page(ram, address);
-    ram->page_touched[page] = 1;
-    ram->chunk_touched[page >> CHUNK_SHIFT] = 1;
+    __atomic_store_n(&ram->page_touched[page], 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&ram->chunk_touched[page >> CHUNK_SHIFT], 1, __ATOMIC_RELAXED);
 }
 
 /**

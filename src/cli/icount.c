@@ -20,8 +20,7 @@ static enum status shift_parse(const char *option, const char *text, struct rate
     uint64_t shift;
     if (strcmp(text, "auto") == 0) {
         return error_set(error, STATUS_USAGE,
-                         "%s: shift=auto is not built yet; use shift=N or "
-                         "ips=RATE",
+                         "%s: shift=auto is for all harts, in --icount; use shift=N or ips=RATE",
                          option);
     }
     if (!value_u64(text, &shift) || shift > SHIFT_MAX) {
@@ -47,8 +46,10 @@ static enum status ips_parse(const char *option, const char *text, struct rate *
 struct icount {
     struct rate rate;
     bool rate_set;
+    bool adapts; /* shift=auto */
     bool sleep_set;
     bool sleeps;
+    bool aligns;
 };
 
 static enum status on_off(const char *word, const char *value, bool *on, struct error *error) {
@@ -73,6 +74,10 @@ static enum status icount_word(struct icount *icount, const char *word, struct e
             return said_twice("the rate", error);
         }
         icount->rate_set = true;
+        icount->adapts = shift != NULL && strcmp(shift, "auto") == 0;
+        if (icount->adapts) {
+            return STATUS_OK;
+        }
         return shift != NULL ? shift_parse("--icount", shift, &icount->rate, error)
                              : ips_parse("--icount", ips, &icount->rate, error);
     }
@@ -84,12 +89,7 @@ static enum status icount_word(struct icount *icount, const char *word, struct e
         return on_off(word, sleep, &icount->sleeps, error);
     }
     if (align != NULL) {
-        bool aligned;
-        enum status status = on_off(word, align, &aligned, error);
-        return status == STATUS_OK && aligned
-                   ? error_set(error, STATUS_USAGE,
-                               "--icount: align=on is not built yet; leave it out")
-                   : status;
+        return on_off(word, align, &icount->aligns, error);
     }
     return bad_word(error, "--icount", word);
 }
@@ -191,6 +191,26 @@ static enum status harts_parse(struct run_options *options, struct error *error)
     return *list == '\0' ? STATUS_OK : bad_word(error, "--hart", list);
 }
 
+/** What contradicts itself is refused, with the reason. */
+static enum status icount_check(const struct run_options *options, const struct icount *icount,
+                                struct error *error) {
+    const char *reason = NULL;
+    if (icount->aligns && !icount->sleeps) {
+        reason = "align=on waits for the host's clock, sleep=off jumps ahead of it; drop one";
+    } else if (icount->adapts && !icount->sleeps) {
+        reason = "shift=auto follows the host's clock, sleep=off jumps ahead of it; drop one";
+    } else if (icount->adapts && icount->aligns) {
+        reason = "shift=auto and align=on both follow the host's clock; drop one";
+    } else if (icount->adapts && options->harts != NULL) {
+        reason = "shift=auto gives all harts one rate, --hart gives them their own; drop one";
+    } else if ((icount->adapts || icount->aligns) && options->machine.time != TIME_LOCKSTEP) {
+        reason = "shift=auto and align=on need --time lockstep";
+    } else if (icount->adapts && options->machine.engine == ENGINE_CHECK) {
+        reason = "shift=auto changes with the host, --engine check compares; drop one";
+    }
+    return reason == NULL ? STATUS_OK : error_set(error, STATUS_USAGE, "--icount: %s", reason);
+}
+
 enum status icount_apply(struct run_options *options, struct error *error) {
     struct icount icount = {.rate = rate_from_shift(SHIFT_DEFAULT), .sleeps = true};
     if (options->icount != NULL) {
@@ -199,7 +219,12 @@ enum status icount_apply(struct run_options *options, struct error *error) {
             return status;
         }
     }
+    if (icount_check(options, &icount, error) != STATUS_OK) {
+        return error->status;
+    }
     options->machine.idle_sleeps = icount.sleeps;
+    options->machine.aligns = icount.aligns;
+    options->machine.adapts = icount.adapts;
     for (unsigned hart = 0; hart < options->machine.hart_count; hart++) {
         options->rates[hart] = icount.rate;
     }

@@ -130,15 +130,26 @@ static enum status take_net(struct run_options *options, const struct row *row, 
 
 static enum status take_time(struct run_options *options, const struct row *row, const char *value,
                              struct error *error) {
-    if (strcmp(value, "token") == 0 || strcmp(value, "free") == 0) {
-        return not_built(row, value, "use --time lockstep", error);
+    struct machine_options *machine = &options->machine;
+    const char *skew = "token,max-skew=";
+    uint64_t ns;
+    machine->time = TIME_LOCKSTEP;
+    machine->monotonic = strcmp(value, "lockstep,monotonic=on") == 0;
+    machine->max_skew_ns = VTIME_NEVER;
+    if (machine->monotonic || strcmp(value, "lockstep") == 0 ||
+        strcmp(value, "lockstep,monotonic=off") == 0) {
+        return STATUS_OK;
     }
-    if (strcmp(value, "lockstep") != 0 && strcmp(value, "lockstep,monotonic=off") != 0 &&
-        strcmp(value, "lockstep,monotonic=on") != 0) {
-        return bad_value(row, value, "lockstep or lockstep,monotonic=on", error);
+    machine->time = strcmp(value, "free") == 0 ? TIME_FREE : TIME_TOKEN;
+    if (strcmp(value, "free") == 0 || strcmp(value, "token") == 0) {
+        return STATUS_OK;
     }
-    options->machine.monotonic = strcmp(value, "lockstep,monotonic=on") == 0;
-    return STATUS_OK;
+    if (strncmp(value, skew, strlen(skew)) == 0 && value_u64(value + strlen(skew), &ns) && ns > 0 &&
+        ns < (uint64_t)VTIME_NEVER) {
+        machine->max_skew_ns = (vtime)ns;
+        return STATUS_OK;
+    }
+    return bad_value(row, value, "lockstep[,monotonic=on], token[,max-skew=NS] or free", error);
 }
 
 static enum status take_quantum(struct run_options *options, const struct row *row,
@@ -360,7 +371,7 @@ static const struct row rows[] = {
     {"icount", "SPEC", TEXT(icount),
      "shift=N (2^N ns a step) or ips=RATE [,sleep=on|off] (shift=3,sleep=on)"},
     {"hart", "SPEC", take_hart_rates, 0, "rates of single harts: 0-3:ips=2e9,4-7:shift=3"},
-    {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on]"},
+    {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on], token[,max-skew=NS], free"},
     {"quantum", "NS", take_quantum, 0, "longest round, 100 to 10000000 (20000; one hart: 1000000)"},
     {"engine", "NAME", take_engine, 0, "auto, jit, interp, or check: both, compared (auto)"},
     {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
@@ -510,6 +521,21 @@ static enum status options_check(const struct run_options *options, struct error
     if (machine->uncounted && machine->engine != ENGINE_AUTO && machine->engine != ENGINE_JIT) {
         return conflict(error, "--no-accounting", "is for the translator; use --engine jit");
     }
+    if (machine->time != TIME_LOCKSTEP) {
+        const char *steps = "needs --time lockstep, where every step has its place";
+        if (machine->engine == ENGINE_CHECK) {
+            return conflict(error, "--engine check", steps);
+        }
+        if (machine->hash_at_count > 0) {
+            return conflict(error, "--hash-at", steps);
+        }
+        if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->uncounted) {
+            return conflict(error, "--grant, --drop-caches, --no-accounting", steps);
+        }
+        if (machine->dump_items != 0) {
+            return conflict(error, "--dump", steps);
+        }
+    }
     if (machine->elf != NULL) {
         const char *without =
             "cannot go with --elf, which starts a program on the bare machine; drop one";
@@ -584,6 +610,7 @@ static void options_defaults(struct run_options *options) {
                 .memory_bytes = (uint64_t)MEMORY_DEFAULT_MIB << 20,
                 .hart_count = 1,
                 .jit_cache_bytes = JIT_CACHE_DEFAULT_BYTES,
+                .max_skew_ns = VTIME_NEVER,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
         .console = "stdio",
@@ -602,8 +629,9 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
         return status;
     }
     if (options->machine.quantum_ns == 0) {
-        options->machine.quantum_ns =
-            options->machine.hart_count == 1 ? QUANTUM_ALONE_NS : QUANTUM_DEFAULT_NS;
+        options->machine.quantum_ns = options->machine.time != TIME_LOCKSTEP ? QUANTUM_PARALLEL_NS
+                                      : options->machine.hart_count == 1     ? QUANTUM_ALONE_NS
+                                                                             : QUANTUM_DEFAULT_NS;
     }
     status = options_check(options, error);
     if (status == STATUS_OK) {

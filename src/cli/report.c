@@ -65,6 +65,7 @@ static bool add_harts(cJSON *root, const struct report *report) {
                add_u64(hart, "local_ns", (uint64_t)stats.local_ns) &&
                add_u64(hart, "idle_ns", stats.idle_ns) &&
                add_u64(hart, "ahead_max_ns", (uint64_t)stats.ahead_max_ns) &&
+               add_u64(hart, "grants", stats.grants) && add_u64(hart, "token_grants", stats.held) &&
                add_rate(hart, &options->rates[i]);
     }
     return done;
@@ -93,6 +94,13 @@ static bool add_timers(cJSON *root, const struct machine_stats *stats) {
            add_u64(object, "late_steps_max", stats->timers_late_steps_max);
 }
 
+/** How far VIRTUAL was from the host's clock, where it follows that. */
+static bool add_pace(cJSON *root, const struct machine_stats *stats) {
+    cJSON *object = cJSON_AddObjectToObject(root, "pace");
+    return add_u64(object, "ahead_max_ns", (uint64_t)stats->pace_ahead_max_ns) &&
+           add_u64(object, "behind_max_ns", (uint64_t)stats->pace_behind_max_ns);
+}
+
 static bool add_tlb(cJSON *root, const struct machine_stats *stats) {
     cJSON *object = cJSON_AddObjectToObject(root, "tlb");
     return add_u64(object, "data_fills", stats->tlb_data_fills) &&
@@ -116,11 +124,18 @@ static bool add_engine(cJSON *root, const struct machine_stats *stats) {
 
 /** Whatever shapes the schedule, and how exact it is (law 11). */
 static bool add_schedule(cJSON *root, const struct machine_options *options) {
-    return add_text(root, "exactness", options->uncounted ? "host-timed" : "exact") &&
-           add_text(root, "time", "lockstep") &&
+    static const char *const names[] = {
+        [TIME_LOCKSTEP] = "lockstep", [TIME_TOKEN] = "token", [TIME_FREE] = "free"};
+    bool bounded = options->time == TIME_TOKEN;
+    const char *class = options->uncounted || options->adapts || options->time == TIME_FREE
+                            ? "host-timed"
+                        : bounded ? "quantum-bounded"
+                                  : "exact";
+    return add_text(root, "exactness", class) && add_text(root, "time", names[options->time]) &&
            add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
            add_flag(root, "monotonic", options->monotonic) &&
-           add_text(root, "sleep", options->idle_sleeps ? "on" : "off");
+           add_text(root, "sleep", options->idle_sleeps ? "on" : "off") &&
+           add_flag(root, "align", options->aligns) && add_flag(root, "auto", options->adapts);
 }
 
 static bool add_all(cJSON *root, const struct report *report) {
@@ -140,8 +155,8 @@ static bool add_all(cJSON *root, const struct report *report) {
            (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
            add_u64(root, "touched_bytes", touched_bytes) && add_tlb(root, &stats) &&
-           add_engine(root, &stats) && add_schedule(root, &report->options->machine) &&
-           add_harts(root, report);
+           add_pace(root, &stats) && add_engine(root, &stats) &&
+           add_schedule(root, &report->options->machine) && add_harts(root, report);
 }
 
 /* -- Clocks ------------------------------------------------------------------------------------ */
@@ -150,12 +165,18 @@ enum status clocks_print(const struct report *report, struct error *error) {
     const struct machine *machine = report->machine;
     struct machine_stats stats;
     machine_stats(machine, &stats);
-    printf("%4s %20s %20s %20s %20s %15s\n", "hart", "steps", "instructions", "local [ns]",
-            "idle [ns]", "ahead max [ns]");
+    printf("%4s %20s %20s %20s %20s %15s %7s\n", "hart", "steps", "instructions", "local [ns]",
+           "idle [ns]", "ahead max [ns]", "token");
     for (unsigned i = 0; i < report->options->machine.hart_count; i++) {
         struct hart_stats hart = machine_hart_stats(machine, i);
-        printf("%4u %20" PRIu64 " %20" PRIu64 " %20" PRId64 " %20" PRIu64 " %15" PRId64 "\n",
-                i, hart.steps, hart.instructions, hart.local_ns, hart.idle_ns, hart.ahead_max_ns);
+        char share[16] = "-"; /* nobody holds a token in lockstep */
+        if (hart.grants > 0) {
+            double held = 100.0 * (double)hart.held / (double)hart.grants;
+            snprintf(share, sizeof share, "%.1f %%", held);
+        }
+        printf("%4u %20" PRIu64 " %20" PRIu64 " %20" PRId64 " %20" PRIu64 " %15" PRId64 " %7s\n", i,
+               hart.steps, hart.instructions, hart.local_ns, hart.idle_ns, hart.ahead_max_ns,
+               share);
     }
     printf("%4s %20" PRIu64 " %20" PRIu64 " %20" PRId64 "\n", "all", stats.steps,
            stats.instructions, stats.virtual_ns);

@@ -152,6 +152,19 @@ static void end_tell(const struct machine_exit *end, const struct machine *machi
     }
 }
 
+/** A guest that was to keep up with the host's clock, and could not. */
+static void pace_tell(const struct run_options *options, const struct machine *machine) {
+    enum { BEHIND_MS = 100 };
+    struct machine_stats stats;
+    machine_stats(machine, &stats);
+    if (options->machine.aligns && stats.pace_behind_max_ns > (vtime)BEHIND_MS * 1000000) {
+        fprintf(stderr,
+                "sandglass: align=on: virtual time fell up to %" PRId64 " ms behind the host's "
+                "clock; a greater cost of a step (shift=) would let it keep up\n",
+                stats.pace_behind_max_ns / 1000000);
+    }
+}
+
 /** Says @p error, and lets it be the end of the run when there is none worse. */
 static void end_spoil(struct machine_exit *end, const struct error *error) {
     cli_fail(error);
@@ -226,6 +239,9 @@ static int life(const struct run_options *options, struct console *console) {
         end.status = (int)end.error.status;
     }
     end_tell(&end, machine);
+    if (machine != NULL) {
+        pace_tell(options, machine);
+    }
     report_all(machine, options, &end);
     machine_free(machine);
     return end.status;

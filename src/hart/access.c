@@ -27,18 +27,24 @@ enum flow mmu_fault(struct hart *hart, enum access access, enum access_fault fau
 
 /* -- Stores that somebody watches -------------------------------------------------------------- */
 
-void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned size_bytes) {
+static void watched_store(struct hart *hart, paddr address, uint64_t value, unsigned size_bytes) {
     struct ram *ram = &hart->harts->bus->ram;
-    bool watched = ram->page_flags[ram_page(ram, address)] != 0;
+    hart_gate(hart, true);
+    hart->harts->writer = hart;
+    ram->before_write(ram->owner, address, size_bytes);
+    ram_store(ram_at(ram, address), value, size_bytes);
+    ram->after_write(ram->owner, address, size_bytes);
+    hart->harts->writer = NULL;
+    hart_gate(hart, false);
+}
+
+void mmu_ram_store(struct hart *hart, paddr address, uint64_t value, unsigned size_bytes) {
+    struct ram *ram = &hart->harts->bus->ram;
     ram_touch(ram, address);
-    if (watched) {
-        hart->harts->writer = hart;
-        ram->before_write(ram->owner, address, size_bytes);
-    }
-    memcpy(ram_at(ram, address), bytes, size_bytes);
-    if (watched) {
-        ram->after_write(ram->owner, address, size_bytes);
-        hart->harts->writer = NULL;
+    if (ram->page_flags[ram_page(ram, address)] != 0) {
+        watched_store(hart, address, value, size_bytes);
+    } else {
+        ram_store(ram_at(ram, address), value, size_bytes);
     }
 }
 
@@ -101,16 +107,16 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
     const struct tlb_entry *second = mmu_second(mmu_entry(hart, address));
     *value = 0;
     if (second->read_page == mmu_tag(address, size_bytes)) {
-        memcpy(value, mmu_host(second, address), size_bytes);
+        *value = ram_load(mmu_host(second, address), size_bytes);
         return FLOW_NEXT;
     }
     if (first_bytes < size_bytes) {
         paddr parts[2];
         enum flow flow = crossing_translate(hart, &request, parts);
         if (flow == FLOW_NEXT) {
-            memcpy(value, ram_at(&bus->ram, parts[0]), first_bytes);
-            memcpy((uint8_t *)value + first_bytes, ram_at(&bus->ram, parts[1]),
-                   size_bytes - first_bytes);
+            *value = ram_load_bytes(ram_at(&bus->ram, parts[0]), first_bytes);
+            *value |= ram_load_bytes(ram_at(&bus->ram, parts[1]), size_bytes - first_bytes)
+                      << 8 * first_bytes;
             flow = mmu_settled(hart); /* the walk may have set A in an entry that is code, too */
         }
         return flow;
@@ -122,10 +128,13 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
         return mmu_fault(hart, ACCESS_READ, fault, address);
     }
     if (!device) {
-        memcpy(value, ram_at(&bus->ram, at), size_bytes);
+        *value = ram_load(ram_at(&bus->ram, at), size_bytes);
         return mmu_settled(hart);
     }
-    if (!bus_read(bus, at, size_bytes, value)) {
+    hart_gate(hart, true);
+    bool answered = bus_read(bus, at, size_bytes, value);
+    hart_gate(hart, false);
+    if (!answered) {
         return mmu_fault(hart, ACCESS_READ, FAULT_ACCESS, address);
     }
     hart->leave = true;
@@ -138,7 +147,7 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
     unsigned first_bytes = bytes_in_page(address, size_bytes);
     const struct tlb_entry *second = mmu_second(mmu_entry(hart, address));
     if (second->write_page == mmu_tag(address, size_bytes)) {
-        memcpy(mmu_host(second, address), &value, size_bytes);
+        ram_store(mmu_host(second, address), value, size_bytes);
         return FLOW_NEXT;
     }
     if (first_bytes < size_bytes) {
@@ -147,8 +156,8 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
         if (flow != FLOW_NEXT) {
             return flow;
         }
-        mmu_ram_store(hart, parts[0], &value, first_bytes);
-        mmu_ram_store(hart, parts[1], (uint8_t *)&value + first_bytes, size_bytes - first_bytes);
+        mmu_ram_store(hart, parts[0], value, first_bytes);
+        mmu_ram_store(hart, parts[1], value >> 8 * first_bytes, size_bytes - first_bytes);
         return mmu_settled(hart);
     }
     paddr at;
@@ -158,10 +167,13 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
         return mmu_fault(hart, ACCESS_WRITE, fault, address);
     }
     if (!device) {
-        mmu_ram_store(hart, at, &value, size_bytes);
+        mmu_ram_store(hart, at, value, size_bytes);
         return mmu_settled(hart);
     }
-    if (!bus_write(bus, at, size_bytes, value)) {
+    hart_gate(hart, true);
+    bool answered = bus_write(bus, at, size_bytes, value);
+    hart_gate(hart, false);
+    if (!answered) {
         return mmu_fault(hart, ACCESS_WRITE, FAULT_ACCESS, address);
     }
     hart->leave = true;
@@ -207,13 +219,18 @@ static bool fetch_half(struct hart *hart, vaddr address, uint16_t *half) {
         return false;
     }
     if (ram_holds(&bus->ram, translation.address, sizeof *half)) {
-        memcpy(half, ram_at(&bus->ram, translation.address), sizeof *half);
+        *half = (uint16_t)ram_load(ram_at(&bus->ram, translation.address), sizeof *half);
         return true;
     }
     const struct region *region = bus_region(bus, translation.address);
     uint64_t value;
-    if (region == NULL || !region->executable ||
-        !bus_read(bus, translation.address, sizeof *half, &value)) {
+    bool answered = false;
+    if (region != NULL && region->executable) {
+        hart_gate(hart, true);
+        answered = bus_read(bus, translation.address, sizeof *half, &value);
+        hart_gate(hart, false);
+    }
+    if (!answered) {
         mmu_fault(hart, ACCESS_FETCH, FAULT_ACCESS, address);
         return false;
     }
@@ -243,21 +260,26 @@ bool mmu_fetch_fill(struct hart *hart) {
     if (!translation.whole_page || !ram_holds(&harts->bus->ram, translation.address, 2)) {
         return true;
     }
+    struct ram *ram = &harts->bus->ram;
+    struct code_page *code = code_page(hart->code, ram_page(ram, translation.address));
+    if (harts->parallel && !code_fresh(hart->code, code, ram)) {
+        return true;
+    }
     hart->fetch_fills++;
-    mmu_flag_tables(harts, &translation);
+    if (!harts->parallel) {
+        mmu_flag_tables(harts, &translation);
+        mmu_note(&code->fetch_note, hart->pc);
+        mmu_flag_page(harts, translation.address, PAGE_CODE);
+    }
     struct fetch_entry *entry = mmu_fetch_entry(hart, hart->pc);
     if (entry->page != TLB_EMPTY && entry->page != mmu_page(hart->pc)) {
         entry[TLB_ENTRIES] = *entry;
     }
-    struct code_page *code =
-        code_page(harts->code, ram_page(&harts->bus->ram, translation.address));
-    mmu_note(&code->fetch_note, hart->pc);
     *entry = (struct fetch_entry){
         .page = mmu_page(hart->pc),
         .code = code,
         .base = translation.address & ~(paddr)(PAGE_BYTES - 1),
         .leaf = translation.leaf,
     };
-    mmu_flag_page(harts, translation.address, PAGE_CODE);
     return true;
 }

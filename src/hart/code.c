@@ -61,6 +61,9 @@ struct code_cache *code_new(const struct ram *ram) {
 
 void code_free(struct code_cache *code, const struct ram *ram) {
     if (code != NULL) {
+        for (unsigned i = 0; i < code->page_count; i++) {
+            free(code->pages[i].copy);
+        }
         unmap(code->arena, CODE_ARENA_BYTES);
         unmap(code->pages, CODE_PAGES_MAX * sizeof *code->pages);
         unmap(code->page_of, page_of_bytes(ram));
@@ -169,6 +172,13 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     return block;
 }
 
+static void page_forget(struct code_page *page) {
+    memset(page->covered, 0, sizeof page->covered);
+    memset(page->at, 0, sizeof page->at);
+    memset(page->entry, 0, sizeof page->entry);
+    page->strikes = 0;
+}
+
 struct code_page *code_wrote(struct code_cache *code, uint64_t page_number, unsigned offset,
                              unsigned size_bytes) {
     if (code->page_of[page_number] == 0) {
@@ -177,10 +187,7 @@ struct code_page *code_wrote(struct code_cache *code, uint64_t page_number, unsi
     struct code_page *page = &code->pages[code->page_of[page_number] - 1];
     for (unsigned half = offset / 2; half <= (offset + size_bytes - 1) / 2; half++) {
         if ((page->covered[half / 64] >> half % 64 & 1) != 0) {
-            memset(page->covered, 0, sizeof page->covered);
-            memset(page->at, 0, sizeof page->at);
-            memset(page->entry, 0, sizeof page->entry);
-            page->strikes = 0;
+            page_forget(page);
             return page;
         }
     }
@@ -205,11 +212,36 @@ void code_forget_entries(struct code_cache *code, int64_t heat) {
     }
 }
 
+bool code_fresh(struct code_cache *code, struct code_page *page, const struct ram *ram) {
+    const uint8_t *bytes = ram->bytes + (page->page << PAGE_SHIFT);
+    bool changed = page->copy == NULL;
+    if (!changed && page->trusted == code->suspicion) {
+        return true;
+    }
+    page->copy = page->copy == NULL ? malloc(PAGE_BYTES) : page->copy;
+    if (page->copy == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < PAGE_BYTES; i += 8) {
+        uint64_t now = ram_load(bytes + i, 8);
+        changed |= memcmp(page->copy + i, &now, sizeof now) != 0;
+        memcpy(page->copy + i, &now, sizeof now);
+    }
+    if (changed) {
+        page_forget(page);
+    }
+    page->trusted = code->suspicion;
+    return true;
+}
+
 void code_drop(struct code_cache *code, struct ram *ram) {
     for (unsigned i = 0; i < code->page_count; i++) {
         uint64_t page = code->pages[i].page;
-        ram->page_flags[page] &= (uint8_t)~PAGE_CODE;
         code->page_of[page] = 0;
+        if (code->pages[i].copy == NULL) {
+            ram->page_flags[page] &= (uint8_t)~PAGE_CODE;
+        }
+        free(code->pages[i].copy);
     }
     memset(code->pages, 0, code->page_count * sizeof *code->pages);
     code->page_count = 0;

@@ -32,9 +32,11 @@ struct block {
 
 /** What is known of the code in one physical page. */
 struct code_page {
-    uint64_t page;                         /* number of the page in RAM */
-    uint32_t strikes;                      /* a translator's: against what it assumes of the code */
-    struct slot_note fetch_note;           /* where fetch TLBs may lead to the page */
+    uint64_t page;               /* number of the page in RAM */
+    uint8_t *copy;               /* what it is decoded from, or NULL: RAM itself */
+    uint32_t trusted;            /* value of code_cache.suspicion when copy was last right */
+    uint32_t strikes;            /* a translator's: against what it assumes of the code */
+    struct slot_note fetch_note; /* where fetch TLBs may lead to the page */
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
                                        arena; 0 = none */
@@ -47,9 +49,22 @@ struct code_cache {
     size_t arena_used_bytes;
     struct code_page *pages;
     unsigned page_count;
-    uint16_t *page_of; /* for each RAM page: 1 + index in pages, 0 = none */
-    int64_t heat;      /* what new blocks begin with */
+    uint16_t *page_of;  /* for each RAM page: 1 + index in pages, 0 = none */
+    int64_t heat;       /* what new blocks begin with */
+    uint32_t suspicion; /* how often code_suspect() was called */
 };
+
+/**
+ * For a hart among others that run at the same time, which may write its code unseen. It then
+ * decodes from copies of pages, and is right until its next fence.i, as the architecture has it.
+ * Makes the copy of a page, or compares it with RAM if it is suspect; what changed loses its code.
+ * @return false when out of memory: nothing of the page can be kept.
+ */
+bool code_fresh(struct code_cache *code, struct code_page *page, const struct ram *ram);
+/** Any page may have changed. Fetch TLBs must be flushed with it. */
+static inline void code_suspect(struct code_cache *code) {
+    code->suspicion++;
+}
 
 /** @return NULL when out of memory. */
 struct code_cache *code_new(const struct ram *ram);

@@ -228,6 +228,13 @@ static uint64_t envcfg_mask(const struct hart *hart, uint64_t value) {
            (hart_has(hart, EXT_zicboz) ? ENVCFG_CBZE : 0);
 }
 
+static void set_supervisor_timer(struct hart *hart) {
+    hart_gate(hart, true);
+    comparator_set(&hart->supervisor_timer, hart->stimecmp, (hart->menvcfg & ENVCFG_STCE) != 0);
+    hart_gate(hart, false);
+    hart->leave = true; /* the deadline may be nearer than the grant's end */
+}
+
 static void set_menvcfg(struct hart *hart, uint64_t value) {
     uint64_t mask = envcfg_mask(hart, value) | (hart_has(hart, EXT_svadu) ? ENVCFG_ADUE : 0) |
                     (hart_has(hart, EXT_svpbmt) ? ENVCFG_PBMTE : 0) |
@@ -237,15 +244,13 @@ static void set_menvcfg(struct hart *hart, uint64_t value) {
     if ((changed & (ENVCFG_ADUE | ENVCFG_PBMTE)) != 0) {
         mmu_flush(hart); /* walks have another outcome now */
     }
-    comparator_set(&hart->supervisor_timer, hart->stimecmp, (hart->menvcfg & ENVCFG_STCE) != 0);
-    hart->leave = true; /* as in set_stimecmp */
+    set_supervisor_timer(hart);
     hart_changed(hart);
 }
 
 static void set_stimecmp(struct hart *hart, uint64_t value) {
     hart->stimecmp = value;
-    comparator_set(&hart->supervisor_timer, value, (hart->menvcfg & ENVCFG_STCE) != 0);
-    hart->leave = true; /* the deadline may be nearer than the grant's end */
+    set_supervisor_timer(hart);
 }
 
 /* -- Interrupt registers --------------------------------------------------------------------- */
@@ -271,6 +276,14 @@ uint64_t csr_modify_base(const struct hart *hart, unsigned number, uint64_t valu
     return number == CSR_MIP || number == CSR_SIP ? merge(value, hart->mip, IP_SEIP) : value;
 }
 
+static uint64_t time_read(struct hart *hart) {
+    const struct harts *harts = hart->harts;
+    if (harts->look != NULL) {
+        harts->look(harts->gate_owner, hart);
+    }
+    return ticks_read(harts->sched, hart->id);
+}
+
 /* -- Reading --------------------------------------------------------------------------------- */
 
 static uint64_t read_user(struct hart *hart, unsigned number) {
@@ -284,7 +297,7 @@ static uint64_t read_user(struct hart *hart, unsigned number) {
     case CSR_CYCLE:
         return counter_read(&hart->cycle, hart->clock->steps);
     case CSR_TIME:
-        return ticks_read(hart->harts->sched, hart->id);
+        return time_read(hart);
     case CSR_INSTRET:
         return counter_read(&hart->instret, hart_retired(hart));
     default:

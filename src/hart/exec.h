@@ -57,8 +57,7 @@ static ALWAYS_INLINE enum flow exec_load(struct hart *hart, const struct insn *i
     vaddr address = hart->x[insn->rs1] + (uint64_t)(int64_t)insn->imm;
     const struct tlb_entry *entry = mmu_entry(hart, address);
     if (likely(entry->read_page == mmu_tag(address, size_bytes))) {
-        *value = 0;
-        memcpy(value, mmu_host(entry, address), size_bytes);
+        *value = ram_load(mmu_host(entry, address), size_bytes);
         return FLOW_NEXT;
     }
     exec_sync(hart, insn);
@@ -70,7 +69,7 @@ static ALWAYS_INLINE enum flow exec_store(struct hart *hart, const struct insn *
     vaddr address = hart->x[insn->rs1] + (uint64_t)(int64_t)insn->imm;
     const struct tlb_entry *entry = mmu_entry(hart, address);
     if (likely(entry->write_page == mmu_tag(address, size_bytes))) {
-        memcpy(mmu_host(entry, address), &value, size_bytes);
+        ram_store(mmu_host(entry, address), value, size_bytes);
         return FLOW_NEXT;
     }
     exec_sync(hart, insn);

@@ -58,31 +58,52 @@ static inline enum flow exec_atomic(struct hart *hart, const struct insn *insn, 
     return mmu_atomic(hart, &request, address);
 }
 
+static inline uint64_t exec_extend(uint64_t value, unsigned size_bytes) {
+    return size_bytes == 4 ? (uint64_t)(int64_t)(int32_t)(uint32_t)value : value;
+}
+
 /** Loads for an atomic, sign-extended. */
 static inline uint64_t exec_atomic_read(const struct hart *hart, paddr address,
                                         unsigned size_bytes) {
-    uint64_t value = 0;
-    memcpy(&value, ram_at(&hart->harts->bus->ram, address), size_bytes);
-    return size_bytes == 4 ? (uint64_t)(int64_t)(int32_t)(uint32_t)value : value;
+    return exec_extend(ram_load(ram_at(&hart->harts->bus->ram, address), size_bytes), size_bytes);
 }
 
 static inline enum flow exec_atomic_write(struct hart *hart, const struct insn *insn, paddr address,
                                           uint64_t value, unsigned size_bytes) {
     exec_sync(hart, insn);
-    mmu_ram_store(hart, address, &value, size_bytes);
+    mmu_ram_store(hart, address, value, size_bytes);
     return mmu_settled(hart);
+}
+
+/** Do other harts run now, and nobody has to be told of a write there? */
+static inline bool exec_races(const struct hart *hart, paddr address) {
+    const struct ram *ram = &hart->harts->bus->ram;
+    return hart->harts->parallel && ram->page_flags[ram_page(ram, address)] == 0;
 }
 
 static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsigned size_bytes) {
     paddr address;
     enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_READ, &address);
     if (flow == FLOW_NEXT) {
-        hart->x[insn->rd] = exec_atomic_read(hart, address, size_bytes);
+        uint64_t value = exec_atomic_read(hart, address, size_bytes);
+        hart->x[insn->rd] = value;
         hart->reserved = true;
         hart->reservation = address & ~(paddr)(CACHE_LINE_BYTES - 1);
+        hart->linked.address = address;
+        hart->linked.size_bytes = size_bytes;
+        hart->linked.value = value;
         flow = mmu_settled(hart); /* the walk may have written */
     }
     return flow;
+}
+
+/** The store of an SC among harts that run: it succeeds where memory still holds what the LR read,
+ * whatever it held in between. */
+static inline bool exec_sc_swap(struct hart *hart, paddr address, uint64_t value,
+                                unsigned size_bytes) {
+    uint64_t expected = hart->linked.value;
+    return hart->linked.address == address && hart->linked.size_bytes == size_bytes &&
+           ram_swap(ram_at(&hart->harts->bus->ram, address), size_bytes, &expected, value);
 }
 
 /* The address is checked for a store even when the reservation is gone, so that the outcome never
@@ -93,10 +114,16 @@ static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsi
     if (flow != FLOW_NEXT) {
         return flow;
     }
+    uint64_t value = hart->x[insn->rs2];
     bool holds = hart->reserved && hart->reservation == (address & ~(paddr)(CACHE_LINE_BYTES - 1));
     hart->reserved = false;
-    flow = holds ? exec_atomic_write(hart, insn, address, hart->x[insn->rs2], size_bytes)
-                 : mmu_settled(hart);
+    if (holds && exec_races(hart, address)) {
+        holds = exec_sc_swap(hart, address, value, size_bytes);
+        flow = mmu_settled(hart);
+    } else {
+        flow =
+            holds ? exec_atomic_write(hart, insn, address, value, size_bytes) : mmu_settled(hart);
+    }
     hart->x[insn->rd] = holds ? 0 : 1;
     return flow;
 }
@@ -110,9 +137,18 @@ static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsi
         if (flow != FLOW_NEXT) {                                                                   \
             return flow;                                                                           \
         }                                                                                          \
-        const uint64_t a = exec_atomic_read(hart, address, size_bytes);                            \
+        uint64_t a = exec_atomic_read(hart, address, size_bytes);                                  \
         const uint64_t b = extend(hart->x[insn->rs2]);                                             \
-        flow = exec_atomic_write(hart, insn, address, (expression), size_bytes);                   \
+        if (exec_races(hart, address)) {                                                           \
+            uint8_t *at = ram_at(&hart->harts->bus->ram, address);                                 \
+            while (!ram_swap(at, size_bytes, &a, (expression))) {                                  \
+                a = extend(a);                                                                     \
+            }                                                                                      \
+            a = extend(a);                                                                         \
+            flow = mmu_settled(hart);                                                              \
+        } else {                                                                                   \
+            flow = exec_atomic_write(hart, insn, address, (expression), size_bytes);               \
+        }                                                                                          \
         hart->x[insn->rd] = a;                                                                     \
         return flow;                                                                               \
     }
@@ -205,20 +241,21 @@ static inline enum flow exec_cbo_flush(struct hart *hart, const struct insn *ins
 }
 
 static inline enum flow exec_cbo_zero(struct hart *hart, const struct insn *insn) {
-    static const uint8_t zeros[CACHE_LINE_BYTES];
     if (!hart->zeroes_blocks) {
         return exec_illegal(hart, insn);
     }
     paddr address;
     exec_sync(hart, insn);
     enum access_fault fault = exec_block(hart, insn, ACCESS_WRITE, &address);
-    if (fault == FAULT_NONE && !ram_holds(&hart->harts->bus->ram, address, sizeof zeros)) {
+    if (fault == FAULT_NONE && !ram_holds(&hart->harts->bus->ram, address, CACHE_LINE_BYTES)) {
         fault = FAULT_ACCESS;
     }
     if (fault != FAULT_NONE) {
         return mmu_fault(hart, ACCESS_WRITE, fault, hart->x[insn->rs1]);
     }
-    mmu_ram_store(hart, address, zeros, sizeof zeros);
+    for (unsigned at_bytes = 0; at_bytes < CACHE_LINE_BYTES; at_bytes += 8) {
+        mmu_ram_store(hart, address + at_bytes, 0, 8);
+    }
     return mmu_settled(hart);
 }
 

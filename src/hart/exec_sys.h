@@ -15,10 +15,16 @@ static inline enum flow exec_illegal_op(struct hart *hart, const struct insn *in
     return exec_illegal(hart, insn);
 }
 
-/* -- Fences: memory is in order, code and translations are never stale (law 13) ---------------- */
+/* -- Fences ------------------------------------------------------------------------------------ */
+
+/* While harts take turns, memory is in order, and neither code nor translations are ever stale (law
+ * 13). Among harts that run at the same time, fences do what the architecture says. */
 
 static inline enum flow exec_fence(struct hart *hart, const struct insn *insn) {
-    (void)hart, (void)insn;
+    (void)insn;
+    if (hart->harts->parallel) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
     return FLOW_NEXT;
 }
 
@@ -28,6 +34,9 @@ static inline enum flow exec_pause(struct hart *hart, const struct insn *insn) {
 }
 
 static inline enum flow exec_fence_i(struct hart *hart, const struct insn *insn) {
+    if (hart->harts->parallel) {
+        hart_suspect_code(hart);
+    }
     return exec_done(hart, insn);
 }
 
@@ -36,6 +45,9 @@ static inline enum flow exec_supervisor_fence(struct hart *hart, const struct in
                                               uint64_t trap_bit) {
     if (hart->priv == PRIV_U || (hart->priv == PRIV_S && (hart->mstatus & trap_bit) != 0)) {
         return exec_illegal(hart, insn);
+    }
+    if (hart->harts->parallel) {
+        mmu_flush(hart);
     }
     return exec_done(hart, insn);
 }

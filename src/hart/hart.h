@@ -34,19 +34,28 @@ struct slot_note {
 };
 
 /** What the harts of a machine share: memory, time, decoded code. */
+struct hart;
+
+/** Parallel: @p hart is about to touch what all share, or done with it. */
+typedef void hart_gate_fn(void *owner, struct hart *hart, bool enters);
+typedef void hart_look_fn(void *owner, struct hart *hart);
+
 struct harts {
     struct hart **hart; /* count of them, owned */
     unsigned count;
     struct bus *bus;
     struct sched *sched;
     struct decoder *decoder;
-    struct code_cache *code;
+    struct code_cache *code; /* that all harts share, or NULL: each has its own */
+    bool parallel;           /* harts run at the same time, each on a thread of its own */
+    hart_gate_fn *gate;      /* parallel: around whatever harts share; NULL: nothing is shared */
+    hart_look_fn *look;      /* parallel: before a hart looks at its clock; may be NULL */
+    void *gate_owner;
     ext_set ext;
     bool tohost_set;
     paddr tohost;
     tohost_fn *tohost_written;
     void *tohost_owner;
-    void *translator;    /* of an engine that has one */
     struct hart *writer; /* hart whose store is under way, NULL for a device's */
     uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
     size_t table_count;
@@ -61,10 +70,23 @@ struct harts {
  */
 enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct sched *sched,
                        struct error *error);
+
+/**
+ * Harts will run at the same time, each on a thread of its own. To be called before any has run.
+ * Then a hart touches nothing of another but memory, which is atomic (bus/bus.h); what all share it
+ * touches inside @p gate; and TLBs and code are stale until a fence, as the architecture has it.
+ * @errors STATUS_USAGE when out of memory.
+ */
+enum status harts_go_parallel(struct harts *harts, hart_gate_fn *gate, hart_look_fn *look,
+                              void *owner, struct error *error);
 void harts_free(struct harts *harts);
 
 /** Drops every cache (TLBs, decoded code) of every hart. Changes no result (law 13). */
 void harts_drop_caches(struct harts *harts);
+/** Parallel: memory has changed behind the hart, which does not run. */
+void hart_suspect_code(struct hart *hart);
+/** Drops decoded code because there is no room for more: that of @p hart, or what all share. */
+void hart_drop_code(struct hart *hart);
 
 /** Watches the 8 bytes at @p address (8-byte aligned, in RAM) for stores. */
 void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, void *owner);
@@ -209,6 +231,8 @@ struct hart {
     /* The rest of the architecture. */
     unsigned id;
     struct harts *harts;
+    struct code_cache *code; /* decoded code */
+    void *translator;        /* of an engine that has one */
     struct vcpu *vcpu;
     uint64_t lines; /* mip bits driven from outside: MSIP MTIP MEIP SEIP and, with STCE, STIP */
     uint64_t mip;   /* mip bits that software holds: SSIP STIP SEIP */
@@ -224,6 +248,11 @@ struct hart {
     uint64_t pmpaddr[PMP_ENTRIES];
     bool reserved; /* holds a reservation on the aligned 64 bytes at reservation */
     paddr reservation;
+    struct {
+        paddr address; /* of the LR */
+        unsigned size_bytes;
+        uint64_t value;                 /* that it read, zero-extended */
+    } linked;                           /* parallel: what an SC compares with */
     struct comparator supervisor_timer; /* stimecmp, on the hart's own clock */
 
     /* Caches of the above: never part of the state. */
@@ -239,6 +268,13 @@ struct hart {
     struct insn single[2];            /* room for a one-instruction block */
     uint64_t data_fills, fetch_fills; /* TLB entries made so far: misses that memory answered */
 };
+
+/** Parallel: enters or leaves the part of the machine that all harts share. */
+static inline void hart_gate(struct hart *hart, bool enters) {
+    if (hart->harts->gate != NULL) {
+        hart->harts->gate(hart->harts->gate_owner, hart, enters);
+    }
+}
 
 /** Does the CPU have this extension? */
 static inline bool hart_has(const struct hart *hart, enum ext ext) {
@@ -341,7 +377,12 @@ void pmp_set_address(struct hart *hart, unsigned entry, uint64_t value);
 /* -- mmu.c: translation, TLB, memory accesses off the fast path -------------------------------- */
 
 /** Why an access did not go through, or that it did. */
-enum access_fault { FAULT_NONE, FAULT_PAGE, FAULT_ACCESS };
+enum access_fault {
+    FAULT_NONE,
+    FAULT_PAGE,
+    FAULT_ACCESS,
+    FAULT_AGAIN /* inside the walk: another hart changed the entry */
+};
 
 enum { WALK_LEVELS_MAX = 5 };
 

@@ -89,6 +89,37 @@ void harts_drop_caches(struct harts *harts) {
     code_drop(harts->code, &harts->bus->ram);
 }
 
+void hart_drop_code(struct hart *hart) {
+    if (hart->harts->parallel) {
+        mmu_flush(hart);
+        code_drop(hart->code, &hart->harts->bus->ram);
+    } else {
+        harts_drop_caches(hart->harts);
+    }
+}
+
+void hart_suspect_code(struct hart *hart) {
+    code_suspect(hart->code);
+    mmu_flush(hart);
+}
+
+enum status harts_go_parallel(struct harts *harts, hart_gate_fn *gate, hart_look_fn *look,
+                              void *owner, struct error *error) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        harts->hart[i]->code = code_new(&harts->bus->ram);
+        if (harts->hart[i]->code == NULL) {
+            return error_set(error, STATUS_USAGE,
+                             "no memory for the code of %u harts: use a smaller --smp",
+                             harts->count);
+        }
+    }
+    harts->parallel = true;
+    harts->gate = gate;
+    harts->look = look;
+    harts->gate_owner = owner;
+    return STATUS_OK;
+}
+
 /* -- Birth and death --------------------------------------------------------------------------- */
 
 static void timer_changed(void *owner, bool level) {
@@ -102,6 +133,7 @@ static struct hart *hart_new(struct harts *harts, unsigned id) {
     }
     hart->id = id;
     hart->harts = harts;
+    hart->code = harts->code;
     hart->vcpu = &harts->sched->vcpus[id];
     hart->clock = &hart->vcpu->clock;
     hart->target_mask = (harts->ext & ext_bit(EXT_c)) != 0 ? 0 : 2;
@@ -142,7 +174,11 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
 
 void harts_free(struct harts *harts) {
     for (unsigned i = 0; i < harts->count; i++) {
-        free(harts->hart[i]);
+        struct hart *hart = harts->hart[i];
+        if (hart->code != harts->code) {
+            code_free(hart->code, &harts->bus->ram);
+        }
+        free(hart);
     }
     free(harts->hart);
     free(harts->tables);

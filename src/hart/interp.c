@@ -34,14 +34,19 @@ static ALWAYS_INLINE struct block *block_at(struct hart *hart) {
         return NULL;
     }
     uint32_t at = entry->code->at[(hart->pc & (PAGE_BYTES - 1)) / 2];
-    return at == 0 ? NULL : code_block(hart->harts->code, at);
+    return at == 0 ? NULL : code_block(hart->code, at);
+}
+
+/** The first two bytes of a page, as RAM has them now. */
+static uint16_t next_page_half(const struct ram *ram, const struct fetch_entry *next) {
+    return (uint16_t)ram_load(ram_at(ram, next->base), sizeof(uint16_t));
 }
 
 /** Makes the block at pc findable, if its code can be kept. @return false: the fetch trapped. */
 static bool block_make(struct hart *hart) {
     struct harts *harts = hart->harts;
-    if (!code_has_room(harts->code)) {
-        harts_drop_caches(harts);
+    if (!code_has_room(hart->code)) {
+        hart_drop_code(hart);
     }
     if (mmu_fetch_find(hart, hart->pc) == NULL && !mmu_fetch_fill(hart)) {
         return false;
@@ -51,9 +56,11 @@ static bool block_make(struct hart *hart) {
     if (entry != NULL && entry->code->at[offset / 2] == 0) {
         const struct ram *ram = &harts->bus->ram;
         const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
-        const uint8_t *const bytes[2] = {ram_at(ram, entry->base),
-                                         next != NULL ? ram_at(ram, next->base) : NULL};
-        code_build(harts->code, entry->code, harts->decoder, bytes, offset);
+        uint16_t high = next != NULL ? next_page_half(ram, next) : 0;
+        const uint8_t *copy = entry->code->copy;
+        const uint8_t *const bytes[2] = {copy != NULL ? copy : ram_at(ram, entry->base),
+                                         next != NULL ? (const uint8_t *)&high : NULL};
+        code_build(hart->code, entry->code, harts->decoder, bytes, offset);
     }
     return true;
 }
@@ -75,12 +82,7 @@ static const struct insn *single_make(struct hart *hart) {
  */
 static bool straddle_holds(struct hart *hart, const struct insn *insn) {
     const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
-    uint16_t high;
-    if (next == NULL) {
-        return false;
-    }
-    memcpy(&high, ram_at(&hart->harts->bus->ram, next->base), sizeof high);
-    return insn->bits >> 16 == high;
+    return next != NULL && insn->bits >> 16 == next_page_half(&hart->harts->bus->ram, next);
 }
 
 /** The first instruction at pc alone, taken from its block when there is one. */

@@ -435,8 +435,13 @@ static enum access_fault leaf_mark(struct walk *walk) {
     if (!table_allowed(walk, ACCESS_WRITE)) {
         return FAULT_ACCESS;
     }
-    walk->pte |= wanted;
-    mmu_ram_store(walk->hart, walk->at, &walk->pte, sizeof walk->pte);
+    uint64_t marked = walk->pte | wanted;
+    if (walk->hart->harts->parallel) {
+        uint8_t *at = ram_at(&walk->hart->harts->bus->ram, walk->at);
+        return ram_swap(at, sizeof marked, &walk->pte, marked) ? FAULT_NONE : FAULT_AGAIN;
+    }
+    walk->pte = marked;
+    mmu_ram_store(walk->hart, walk->at, marked, sizeof marked);
     return FAULT_NONE;
 }
 
@@ -480,7 +485,7 @@ static enum access_fault walk_tables(struct walk *walk) {
         if (!table_allowed(walk, ACCESS_READ)) {
             return FAULT_ACCESS;
         }
-        memcpy(&walk->pte, ram_at(&walk->hart->harts->bus->ram, walk->at), sizeof walk->pte);
+        walk->pte = ram_load(ram_at(&walk->hart->harts->bus->ram, walk->at), sizeof walk->pte);
         if ((walk->pte & PTE_V) == 0 || (walk->pte & (PTE_R | PTE_W)) == PTE_W) {
             return FAULT_PAGE;
         }
@@ -507,7 +512,11 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
                             .access = request->access,
                             .priv = request->priv,
                             .out = out};
-        enum access_fault fault = walk_tables(&walk);
+        enum access_fault fault;
+        do {
+            out->pointer_count = 0;
+            fault = walk_tables(&walk);
+        } while (fault == FAULT_AGAIN);
         if (fault != FAULT_NONE) {
             return fault;
         }
@@ -545,7 +554,9 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
         return;
     }
     hart->data_fills++;
-    mmu_flag_tables(hart->harts, translation);
+    if (!hart->harts->parallel) {
+        mmu_flag_tables(hart->harts, translation);
+    }
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);
     const uint8_t *host = ram->bytes + (page << PAGE_SHIFT);
@@ -561,7 +572,9 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
         .leaf = translation->leaf,
     };
     if (writable) {
-        mmu_note(&hart->harts->write_notes[page], address);
         ram_touch(ram, translation->address);
+        if (!hart->harts->parallel) {
+            mmu_note(&hart->harts->write_notes[page], address);
+        }
     }
 }

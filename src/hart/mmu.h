@@ -80,9 +80,9 @@ static inline enum flow mmu_settled(const struct hart *hart) {
 
 /* -- access.c: accesses off the fast path ------------------------------------------------------ */
 
-/** Store by a hart to RAM at a physical address, inside one page; tells the watchers of flagged
- * pages. */
-void mmu_ram_store(struct hart *hart, paddr address, const void *bytes, unsigned size_bytes);
+/** Store by a hart of the low @p size_bytes (1 to 8) to RAM at a physical address, inside one page;
+ * tells the watchers of flagged pages. */
+void mmu_ram_store(struct hart *hart, paddr address, uint64_t value, unsigned size_bytes);
 
 /**
  * Loads @p size_bytes at @p address for the instruction at hart->pc (exact, like clock->steps).

@@ -427,6 +427,7 @@ static void emit_op(struct emit *e) {
     case IR_branch: emit_branch(e); break;
     case IR_jump: emit_jump(e); break;
     case IR_jumpreg: emit_jump_register(e); break;
+    case IR_fence: x64_mfence(e->x); break;
     case IR_straddle: emit_straddle(e); break;
     case IR_call: emit_call(e); break;
     default: emit_elsewhere(e); break;

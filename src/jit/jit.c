@@ -100,7 +100,7 @@ static enum resume resume_at_pc(struct hart *hart, uint64_t left_steps) {
  * @param what   The site, and the homes that are dirty: see stubs.interpret.
  */
 static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) {
-    struct jit *jit = hart->harts->translator;
+    struct jit *jit = hart->translator;
     const struct site *site = &jit->sites[what % SITES_MAX];
     const struct register_map *map = &jit->maps[site->map];
     for (unsigned dirty = what >> SITE_BITS; dirty != 0; dirty &= dirty - 1) {
@@ -295,13 +295,17 @@ struct jit *jit_new(struct harts *harts, const struct jit_options *options) {
     jit->region.features = features;
     jit->region.uncounted = options->uncounted;
     jit->region.ram = &harts->bus->ram;
+    jit->region.parallel = harts->parallel;
     stubs_make(jit);
     jit->dump =
         dump_new(harts, &jit->options, &(struct dump_code){jit->code, jit->write, &jit->stubs});
-    harts->translator = jit;
-    harts->code->heat = HEAT;
     for (unsigned i = 0; i < harts->count; i++) {
-        harts->hart[i]->region.code = jit->code;
+        struct hart *hart = harts->hart[i];
+        if (options->hart == NULL || options->hart == hart) {
+            hart->translator = jit;
+            hart->code->heat = HEAT;
+            hart->region.code = jit->code;
+        }
     }
     return jit;
 }
@@ -376,17 +380,16 @@ static unsigned links_count(const struct jit_region *region) {
 
 /** Translates what got hot at pc; when that fails, the interpreter keeps it for good. */
 static void translate(struct jit *jit, struct hart *hart) {
-    struct harts *harts = jit->harts;
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
     if (!has_room(jit)) {
-        code_forget_entries(harts->code, REHEAT);
+        code_forget_entries(hart->code, REHEAT);
         code_reset(jit);
     }
     struct code_page *page = page_at(hart);
     struct jit_region *region = &jit->region;
     uint8_t *start = jit->x.at;
     region->target_mask = hart->target_mask;
-    if (region_find(region, harts->code, page, offset)) {
+    if (region_find(region, hart->code, page, offset)) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);
         region_windows(region);
@@ -404,7 +407,7 @@ static void translate(struct jit *jit, struct hart *hart) {
         jit->x.at = start;
         jit->x.full = false;
     }
-    code_block(harts->code, page->at[offset / 2])->heat = INT64_MAX;
+    code_block(hart->code, page->at[offset / 2])->heat = INT64_MAX;
 }
 
 static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end,

@@ -14,6 +14,7 @@ enum {
 };
 
 struct jit_options {
+    struct hart *hart;  /* the one that it serves, or NULL: all of them */
     size_t cache_bytes; /* room for code, [JIT_CACHE_MIN_BYTES, JIT_CACHE_MAX_BYTES] */
     void (*translating)(void *owner, bool begins); /* told when translation begins and ends */
     void *owner;

@@ -179,6 +179,16 @@ static void lift_jalr(struct lift *lift) {
                              .place = (int32_t)next_offset(lift)});
 }
 
+/* Harts that take turns see memory in order. The host's own order is that of all fences but those
+ * that keep a load behind a store. */
+static void lift_fence(struct lift *lift) {
+    enum { WRITES_BEFORE = 1 << 24, READS_BEHIND = 1 << 21 };
+    uint32_t both = WRITES_BEFORE | READS_BEHIND;
+    if (lift->region->parallel && (lift->insn->bits & both) == both) {
+        append(lift, (struct ir){.op = IR_fence});
+    }
+}
+
 /** @return false: it is in no special form. */
 static bool lift_special(struct lift *lift) {
     switch (lift->insn->op) {
@@ -222,8 +232,10 @@ static bool lift_special(struct lift *lift) {
         lift_bit(lift, IR_binv);
         return true;
     case OP_fence:
+        lift_fence(lift);
+        return true;
     case OP_pause:
-        return true; /* one hart at a time, memory in order */
+        return true;
     default:
         return false;
     }
@@ -412,7 +424,8 @@ static bool host_can(const struct lift *lift, const struct row *row) {
         return false;
     }
     const struct insn *insn = lift->insn;
-    if (!host_has(&lift->region->features, (enum ir_op)row->op)) {
+    if (!host_has(&lift->region->features, (enum ir_op)row->op) ||
+        (lift->region->parallel && row->shape == SHAPE_AT)) {
         return false;
     }
     if ((op_traits(insn->op) & T_RM) == 0) {
@@ -440,11 +453,12 @@ static void lift_insn(struct lift *lift) {
     }
     simplify(lift, &ir);
     struct jit_region *region = lift->region;
-    struct ir *before = &region->ir[region->ir_count - 1];
+    bool first = region->ir_count == lift->block->ir_start;
+    struct ir *before = first ? NULL : &region->ir[region->ir_count - 1];
     if (ir.op == IR_move && ir.ra == ir.rd) {
         return;
     }
-    if (region->ir_count == lift->block->ir_start || !merge(before, &ir)) {
+    if (first || !merge(before, &ir)) {
         append(lift, ir);
     } else {
         note_narrow(lift, before);

@@ -61,7 +61,7 @@ struct register_map {
 
 /** Sets of homes: bit n is that of map->guest[n]. */
 static inline uint16_t home_bit(const struct register_map *map, unsigned guest) {
-    return map->host[guest] == NO_HOST ? 0 : (uint16_t)(1U << map->idx[guest]);
+    return (uint16_t)(map->host[guest] == NO_HOST ? 0U : 1U << map->idx[guest]);
 }
 
 enum { WINDOWS_MAX = 4, NO_WINDOW = 0xff };
@@ -91,6 +91,7 @@ struct jit_region {
     unsigned table_count;
     struct x64_features features;
     bool uncounted; /* see struct jit_options */
+    bool parallel;  /* other harts run at the same time */
     const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };

@@ -629,6 +629,10 @@ void x64_cvts2s(struct x64 *x, unsigned size, enum x64_xmm to, enum x64_xmm from
     encode_rr(x, scalar(0x5a, size), to, from);
 }
 
+void x64_mfence(struct x64 *x) {
+    put(x, 0xf0ae0f, 3);
+}
+
 void x64_ldmxcsr(struct x64 *x, struct x64_mem from) {
     encode_rm(x, MAP_0F | 0xae, 2, from);
 }

@@ -317,6 +317,8 @@ void x64_cvtts2si(struct x64 *x, unsigned int_size, unsigned size, enum x64_reg 
                   enum x64_xmm from);
 /** From single to double (@p size 4) or from double to single (8); the rest of @p to stays. */
 void x64_cvts2s(struct x64 *x, unsigned size, enum x64_xmm to, enum x64_xmm from);
+/** Loads behind it are done after stores before it. */
+void x64_mfence(struct x64 *x);
 void x64_ldmxcsr(struct x64 *x, struct x64_mem from);
 void x64_stmxcsr(struct x64 *x, struct x64_mem to);
 /** Each byte becomes all ones where both are equal, else 0. */

@@ -207,9 +207,19 @@ static enum status out_of_memory(struct error *error) {
                      "out of memory while building the machine; use a smaller --memory or --smp");
 }
 
+/* Clocks follow the host's; steps move them by next to nothing, so never past it. */
+static void rates_free(const struct machine_options *options) {
+    for (unsigned i = 0; i < options->hart_count; i++) {
+        options->rates[i] = (struct rate){.whole_ns = 0, .part = 1, .parts = 1000};
+    }
+}
+
 /** Everything but the images. On failure machine_free() takes back what there is. */
 static enum status machine_build(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
+    if (options->time == TIME_FREE) {
+        rates_free(options);
+    }
     struct sched_options timing = {
         .vcpu_count = options->hart_count,
         .rates = options->rates,
@@ -269,6 +279,10 @@ static void ticked(void *owner) {
 
 static enum status engine_make(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
+    if (options->time != TIME_LOCKSTEP) {
+        machine->parallel = parallel_new(machine, error);
+        return machine->parallel == NULL ? error->status : STATUS_OK;
+    }
     if (options->engine == ENGINE_INTERP) {
         return STATUS_OK;
     }
@@ -326,6 +340,7 @@ void machine_free(struct machine *machine) {
         return;
     }
     check_free(machine->check);
+    parallel_free(machine->parallel);
     ticker_free(machine->ticker);
     jit_free(machine->jit);
     harts_free(&machine->harts);

@@ -31,6 +31,7 @@ enum {
     QUANTUM_MAX_NS = 10000000,
     QUANTUM_DEFAULT_NS = 20000, /* ORDER of magnitude only: long enough to be cheap, short enough
                                    that harts see each other's interrupts within 20 us */
+    QUANTUM_PARALLEL_NS = 100000,
     QUANTUM_ALONE_NS = 1000000, /* of one hart: only inputs wait for a round's end */
 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
@@ -43,6 +44,9 @@ enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
 /** What runs the harts' steps: auto translates where the host has a translator; check does, too,
  * and interprets the same run beside it. */
 enum engine { ENGINE_AUTO, ENGINE_JIT, ENGINE_INTERP, ENGINE_CHECK };
+
+/** How many harts have time (docs/time.md, law 10): in turns on one thread, or each on its own. */
+enum time_policy { TIME_LOCKSTEP, TIME_TOKEN, TIME_FREE };
 
 /**
  * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
@@ -57,8 +61,12 @@ struct machine_options {
     ext_set ext;
     struct rate *rates; /* one a hart */
     bool idle_sleeps;   /* sleep=on */
+    bool aligns;        /* align=on: VIRTUAL waits for the host's clock */
+    bool adapts;        /* shift=auto: what a step costs follows the host's speed */
     bool monotonic;
-    vtime quantum_ns; /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
+    enum time_policy time;
+    vtime max_skew_ns; /* token: > 0, or VTIME_NEVER for no bound */
+    vtime quantum_ns;  /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
     enum engine engine;
     size_t jit_cache_bytes; /* room for translated code */
     unsigned dump_items;    /* enum jit_dump: of each region as it is translated */
@@ -174,6 +182,7 @@ struct machine_stats {
     uint64_t steps, instructions;
     vtime virtual_ns;
     uint64_t timers_fired, timers_late_steps_max;
+    vtime pace_ahead_max_ns, pace_behind_max_ns; /* from the host's clock, where they follow it */
     uint64_t tlb_data_fills, tlb_fetch_fills;
     struct host_cost host;
     bool translates, checks;
@@ -191,7 +200,9 @@ struct hart_stats {
     uint64_t instructions; /* retired */
     vtime local_ns;        /* its own time */
     uint64_t idle_ns;      /* of which it slept */
-    vtime ahead_max_ns;    /* the furthest it was ahead of VIRTUAL */
+    vtime ahead_max_ns;    /* the furthest it was ahead of VIRTUAL; token: of another that ran */
+    uint64_t grants, held; /* token: grants, and in how many it held the token */
+    uint64_t data_fills, fetch_fills; /* of TLBs */
 };
 
 struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart);
@@ -283,6 +294,7 @@ struct half {
 };
 
 struct check;
+struct parallel;
 
 struct machine {
     struct machine_options options;
@@ -295,10 +307,11 @@ struct machine {
     void *uart;       /* owned by the bus, as all devices */
     struct boot_target target;
     struct boot boot;
-    struct jit *jit;       /* NULL: the interpreter is the engine */
-    struct ticker *ticker; /* NULL: steps are counted */
-    struct check *check;   /* of --engine check, else NULL */
-    bool resetting;        /* lines act at once, none travels */
+    struct jit *jit;           /* NULL: the interpreter is the engine */
+    struct ticker *ticker;     /* NULL: steps are counted */
+    struct check *check;       /* of --engine check, else NULL */
+    struct parallel *parallel; /* of --time token and free, else NULL */
+    bool resetting;            /* lines act at once, none travels */
     struct asked asked;
     struct half half;
 
@@ -314,6 +327,9 @@ struct machine {
     int64_t polled_ns;   /* host time of the last look at the console */
     int64_t progress_ns; /* host time of the last progress call */
     struct stopwatch stopwatch;
+    struct pace pace;
+    int64_t paced_ns; /* host time of the last look at it, and VIRTUAL then */
+    vtime paced_virtual_ns;
 };
 
 /** run.c: ends the run; the loop returns after what it is doing now. The first reason wins. */
@@ -324,6 +340,24 @@ void machine_fail(struct machine *machine, const struct error *error);
 void turn_prepare(struct machine *machine, unsigned vcpu);
 /** run.c: after it has: does what the guest has asked for. */
 void turn_settle(struct machine *machine, unsigned vcpu);
+
+/** run.c: signals, the console, progress, when it is time to. */
+void run_look_outside(struct machine *machine);
+/** run.c: can anything still come in that a guest could notice? */
+bool run_input_can_come(const struct machine *machine);
+
+/* parallel.c: harts on threads of their own. */
+
+/** NULL with @p error. */
+struct parallel *parallel_new(struct machine *machine, struct error *error);
+/** NULL is fine. */
+void parallel_free(struct parallel *parallel);
+/** The machine's life; returns when it has ended. */
+void parallel_run(struct parallel *parallel);
+/** Fills in what a hart told when its last grant ended. @thread the coordinator's */
+void parallel_hart_stats(const struct parallel *parallel, unsigned hart, struct hart_stats *stats);
+/** The sum over all translators. */
+struct jit_stats parallel_jit_stats(const struct parallel *parallel);
 
 /* check.c: a second machine that interprets what the first one translates. */
 

@@ -21,6 +21,7 @@
 enum {
     TURN_STEPS_MAX = 1 << 24, /* so that a signal is seen soon in a round of any length */
     POLL_NS = 1000000,        /* a system call is worth some rounds, so not one every round */
+    PACE_NS = 500000,         /* likewise */
     PROGRESS_NS = 100000000,
     GRANT_RANDOM_STEPS_MAX = 4096,
     DROP_STEPS_MAX = 200000
@@ -283,11 +284,7 @@ static bool poll_outside(struct machine *machine) {
     return came > 0;
 }
 
-/** Between rounds: VIRTUAL has moved. */
-static void round_look(struct machine *machine) {
-    if (stop_reached(machine)) {
-        machine_end(machine, EXIT_STOPPED, 0);
-    }
+void run_look_outside(struct machine *machine) {
     signal_look(machine);
     if (machine->exit.reason == EXIT_NONE &&
         machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS) {
@@ -295,18 +292,72 @@ static void round_look(struct machine *machine) {
     }
 }
 
-/* -- Sleep ------------------------------------------------------------------------------------- */
-
 static void outside_wait(struct machine *machine, int64_t timeout_ns) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
     console_wait(machine->console, timeout_ns);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
 
+/* -- Pace -------------------------------------------------------------------------------------- */
+
 static int64_t virtual_rt_now(const struct machine *machine) {
     return clocks_read(&machine->clocks, CLOCKS_VIRTUAL_RT, host_time_read(),
                        sched_virtual(&machine->sched));
 }
+
+/** align=on: stands still until the host's clock has come up, the outside served meanwhile. */
+static void pace_wait(struct machine *machine) {
+    vtime virtual_ns = sched_virtual(&machine->sched);
+    vtime lead_ns = pace_lead(&machine->pace, virtual_ns, virtual_rt_now(machine));
+    while (lead_ns > 0 && machine->exit.reason == EXIT_NONE) {
+        outside_wait(machine, lead_ns);
+        run_look_outside(machine);
+        lead_ns = virtual_ns - virtual_rt_now(machine);
+    }
+}
+
+/** shift=auto: the same cost for all harts, by the one that ran the most. */
+static void pace_change(struct machine *machine) {
+    struct sched *sched = &machine->sched;
+    uint64_t steps = 0;
+    struct rate rate;
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        uint64_t hart_steps = sched->vcpus[i].clock.steps;
+        steps = hart_steps > steps ? hart_steps : steps;
+    }
+    if (!pace_adapt(&machine->pace, sched_virtual(sched), virtual_rt_now(machine), steps, &rate)) {
+        return;
+    }
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        clock_set_rate(&sched->vcpus[i].clock, rate);
+    }
+}
+
+static void pace_look(struct machine *machine) {
+    vtime virtual_ns = sched_virtual(&machine->sched);
+    if (machine->stopwatch.since_ns - machine->paced_ns < PACE_NS &&
+        virtual_ns - machine->paced_virtual_ns < PACE_NS) {
+        return;
+    }
+    machine->paced_ns = machine->stopwatch.since_ns;
+    machine->paced_virtual_ns = virtual_ns;
+    if (machine->options.aligns) {
+        pace_wait(machine);
+    } else if (machine->options.adapts) {
+        pace_change(machine);
+    }
+}
+
+/** Between rounds: VIRTUAL has moved. */
+static void round_look(struct machine *machine) {
+    if (stop_reached(machine)) {
+        machine_end(machine, EXIT_STOPPED, 0);
+    }
+    pace_look(machine);
+    run_look_outside(machine);
+}
+
+/* -- Sleep ------------------------------------------------------------------------------------- */
 
 /** All sleep, up to VIRTUAL @p until. */
 static void skip_to(struct machine *machine, vtime until) {
@@ -325,7 +376,7 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
 }
 
 /** Can anything still come in that a guest could notice? A full port takes nothing more. */
-static bool input_can_come(const struct machine *machine) {
+bool run_input_can_come(const struct machine *machine) {
     bool room = machine->port.held_count < sizeof machine->port.held;
     return console_interactive(machine->console) ||
            (room && console_open_for_input(machine->console));
@@ -341,7 +392,7 @@ static void sleep_until(struct machine *machine, vtime until) {
     if (!over && poll_outside(machine)) {
         return;
     }
-    if (over || (never && !input_can_come(machine))) {
+    if (over || (never && !run_input_can_come(machine))) {
         machine_end(machine, EXIT_DEADLOCK, 0);
     } else if (machine->options.idle_sleeps) {
         sleep_in_real_time(machine, until);
@@ -387,6 +438,9 @@ static void run_end(struct machine *machine) {
 
 struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
     run_begin(machine, callbacks);
+    if (machine->parallel != NULL) {
+        parallel_run(machine->parallel);
+    }
     while (machine->exit.reason == EXIT_NONE) {
         struct turn turn = sched_next(&machine->sched);
         if (machine->check != NULL && !check_next(machine->check, &turn)) {

@@ -32,31 +32,42 @@ static struct host_cost host_cost(const struct stopwatch *stopwatch) {
 
 struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart) {
     const struct vcpu *vcpu = &machine->sched.vcpus[hart];
-    return (struct hart_stats){
-        .steps = vcpu->clock.steps,
-        .instructions = hart_retired(machine->harts.hart[hart]),
-        .local_ns = clock_now(&vcpu->clock),
-        .idle_ns = vcpu->idle_ns,
-        .ahead_max_ns = vcpu->ahead_max_ns,
-    };
+    struct hart_stats stats = {0};
+    if (machine->parallel != NULL) {
+        parallel_hart_stats(machine->parallel, hart, &stats);
+        return stats;
+    }
+    stats.steps = vcpu->clock.steps;
+    stats.instructions = hart_retired(machine->harts.hart[hart]);
+    stats.local_ns = clock_now(&vcpu->clock);
+    stats.idle_ns = vcpu->idle_ns;
+    stats.ahead_max_ns = vcpu->ahead_max_ns;
+    stats.data_fills = machine->harts.hart[hart]->data_fills;
+    stats.fetch_fills = machine->harts.hart[hart]->fetch_fills;
+    return stats;
 }
 
 void machine_stats(const struct machine *machine, struct machine_stats *stats) {
     *stats = (struct machine_stats){
-        .virtual_ns = sched_now(&machine->sched),
+        .virtual_ns =
+            machine->parallel != NULL ? sched_virtual(&machine->sched) : sched_now(&machine->sched),
         .timers_fired = machine->sched.fired_count,
         .timers_late_steps_max = machine->sched.late_steps_max,
+        .pace_ahead_max_ns = machine->pace.ahead_max_ns,
+        .pace_behind_max_ns = machine->pace.behind_max_ns,
         .host = host_cost(&machine->stopwatch),
-        .translates = machine->jit != NULL,
+        .translates = machine->jit != NULL || machine->parallel != NULL,
         .checks = machine->check != NULL,
     };
-    if (stats->translates) {
+    if (machine->parallel != NULL) {
+        stats->jit = parallel_jit_stats(machine->parallel);
+    } else if (stats->translates) {
         stats->jit = jit_stats(machine->jit);
     }
     for (unsigned i = 0; i < machine->harts.count; i++) {
         struct hart_stats hart = machine_hart_stats(machine, i);
-        stats->tlb_data_fills += machine->harts.hart[i]->data_fills;
-        stats->tlb_fetch_fills += machine->harts.hart[i]->fetch_fills;
+        stats->tlb_data_fills += hart.data_fills;
+        stats->tlb_fetch_fills += hart.fetch_fills;
         stats->steps += hart.steps;
         stats->instructions += hart.instructions;
     }

@@ -169,17 +169,27 @@ static void inbox_deliver(struct vcpu *vcpu) {
     vcpu_feel(vcpu, &post);
 }
 
+void inbox_empty(struct vcpu *vcpu) {
+    while (vcpu->inbox_count > 0) {
+        inbox_deliver(vcpu);
+    }
+}
+
 void sched_post(struct sched *sched, unsigned target, const struct post *what) {
     assert(target < sched->vcpu_count && what->kind < sched->kind_count);
     struct post post = *what;
     post.order = sched->post_order++;
-    if (sched->current == VCPU_NONE || sched->current == target) {
+    bool at_once = sched->current == VCPU_NONE && sched->posted == NULL;
+    if (at_once || sched->current == target) {
         vcpu_feel(&sched->vcpus[target], &post);
         return;
     }
     post.at_ns = add_sat_i64(sched_now(sched), sched->quantum_ns);
     post.sender = sched->current;
     inbox_push(&sched->vcpus[target], &post);
+    if (sched->posted != NULL) {
+        sched->posted(sched->posted_owner, target);
+    }
 }
 
 /* -- Sleeping ---------------------------------------------------------------------------------- */
@@ -220,7 +230,7 @@ static void late_note(struct sched *sched, uint64_t late_steps) {
     }
 }
 
-static void timer_fire(struct sched *sched, struct timer *timer) {
+void timer_fire(struct sched *sched, struct timer *timer) {
     timer_cancel(timer);
     sched->fired_count++;
     timer->fire(timer->owner);
@@ -236,8 +246,7 @@ static struct timer *timer_earlier(struct timer *a, struct timer *b) {
 
 /* Where the law wants a timer that was armed too late to be on time: before the next instruction,
  * so one step after the position of the instruction that armed it. */
-static void late_measure(struct sched *sched, const struct clock *clock,
-                         const struct timer *timer) {
+void late_measure(struct sched *sched, const struct clock *clock, const struct timer *timer) {
     uint64_t arrival = clock_arrival(clock, timer->due_ns);
     uint64_t lawful = timer->armed_steps < arrival ? arrival : timer->armed_steps + 1;
     late_note(sched, clock->steps > lawful ? clock->steps - lawful : 0);

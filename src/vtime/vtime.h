@@ -201,7 +201,7 @@ struct vcpu {
     struct post *inbox;             /* heap of messages under way */
     size_t inbox_count;
     size_t inbox_room;
-    uint64_t *felt; /* by kind: order of the newest message felt; older ones are void */
+    uint64_t *felt;     /* by kind: order of the newest message felt; older ones are void */
     uint64_t idle_ns;   /* time slept, for the stats */
     vtime ahead_max_ns; /* the furthest it was ahead of VIRTUAL when its turn ended, likewise */
 };
@@ -218,6 +218,9 @@ struct sched_options {
     unsigned kind_count;      /* kinds of messages, [0, 65536] */
 };
 
+/** Parallel: told when a message for another vCPU has been left. */
+typedef void posted_fn(void *owner, unsigned target);
+
 struct sched {
     struct vcpu *vcpus;
     unsigned vcpu_count;
@@ -233,7 +236,9 @@ struct sched {
     vtime end_ns;     /* E of the present round */
     unsigned current; /* vCPU that holds the turn, or VCPU_NONE */
     bool in_round;
-    vtime stop_ns;           /* no step at or after this time; to be set between rounds only */
+    vtime stop_ns;     /* no step at or after this time; to be set between rounds only */
+    posted_fn *posted; /* NULL: vCPUs take turns. Else messages wait for their receiver */
+    void *posted_owner;
     uint64_t fired_count;    /* timers fired */
     uint64_t late_steps_max; /* most steps a deadline came late: 0 unless a grant was overrun */
 };
@@ -304,8 +309,102 @@ void vcpu_sleep(struct vcpu *vcpu);
 void vcpu_doze(struct vcpu *vcpu);
 void vcpu_wake(struct vcpu *vcpu);
 
+/* For token.c. */
+
+/** Disarms a timer and lets it fire. */
+void timer_fire(struct sched *sched, struct timer *timer);
+/** Notes how late a timer of a vCPU that is about to fire is. */
+void late_measure(struct sched *sched, const struct clock *clock, const struct timer *timer);
+/** Delivers all messages of a vCPU, whatever their time. */
+void inbox_empty(struct vcpu *vcpu);
+
 /** Walks clocks, sleepers, comparators, messages under way, the place in the round, orders. */
 void sched_state(const struct sched *sched, struct stream *stream);
+
+/* -- token.c: vCPUs that run at the same time, with clocks of their own ------------------------ */
+
+/** A vCPU as the others see it: what it told when its last grant ended. */
+struct racer {
+    bool running;
+    vtime now_ns;
+    uint64_t idle_ns;     /* of which it slept or caught up */
+    uint64_t steps;       /* position */
+    uint64_t grant_steps; /* of its last grant: how active it is */
+    vtime due_ns;         /* asleep: its own next deadline */
+    uint64_t grants;      /* so far */
+    uint64_t held;        /* of which it held the token */
+    vtime ahead_max_ns;   /* the furthest it was ahead of another that runs */
+};
+
+struct token_options {
+    vtime max_skew_ns;    /* > 0: who is further ahead of another that runs has to wait; or NEVER */
+    bool follows_host;    /* free: all clocks are the host's; nobody holds a token */
+    uint64_t grant_steps; /* free: steps of a grant */
+};
+
+/**
+ * Clocks and deadlines of vCPUs that run at the same time, each on a host thread of its own. One
+ * that runs holds the token: its local time moves VIRTUAL.
+ *
+ * @thread All functions, and all of sched's, are called inside one lock; a vCPU's clock, timers and
+ *         inbox are its own thread's.
+ */
+struct token {
+    struct sched *sched;
+    struct token_options options;
+    struct racer *racers;
+    unsigned holder; /* vCPU_NONE: all sleep */
+    unsigned running_count;
+};
+
+/** @return false when out of memory. */
+bool token_init(struct token *token, struct sched *sched, const struct token_options *options);
+void token_free(struct token *token);
+
+/**
+ * What a vCPU does next, asked by its own thread: fires what is due for it, and what is due for all
+ * when it holds the token.
+ * @param host_ns  VIRTUAL_RT; only free looks at it.
+ * @return TURN_RUN: at most budget_steps, then token_ran(). TURN_IDLE: it sleeps, wait until
+ *         token_wakes(). TURN_ROUND_END: it is too far ahead, wait until another's grant ends.
+ */
+struct turn token_next(struct token *token, unsigned vcpu, vtime host_ns);
+
+/** A grant has ended. Moves VIRTUAL if the vCPU holds the token. */
+void token_ran(struct token *token, unsigned vcpu, uint64_t ran_steps);
+
+/** A vCPU that sleeps: has something come for it? */
+bool token_wakes(const struct token *token, unsigned vcpu);
+
+/** Nobody runs any more: the threads have ended. They may begin again. */
+void token_rest(struct token *token);
+
+/** All sleep: the next deadline of any, or VTIME_NEVER. */
+vtime token_horizon(const struct token *token);
+/** All sleep: VIRTUAL is @p until now, and what is due there fires. Who wakes is to be asked. */
+void token_skip(struct token *token, vtime until);
+
+/* -- pace.c: VIRTUAL beside the host's clock (law 2, shift=auto; align=on) --------------------- */
+
+/** Both clocks begin at 0. Zeroed to begin with. */
+struct pace {
+    int64_t since_rt_ns; /* the interval under way: VIRTUAL_RT and steps when it began */
+    uint64_t since_steps;
+    bool adapted;                      /* the speed is known */
+    vtime ahead_max_ns, behind_max_ns; /* the furthest apart that both were seen */
+};
+
+/** How far VIRTUAL is ahead of VIRTUAL_RT; negative: behind. Remembers the extremes. */
+vtime pace_lead(struct pace *pace, vtime virtual_ns, int64_t virtual_rt_ns);
+
+/**
+ * What a step should cost from now on, so that both clocks meet an interval of 20 ms later. VIRTUAL
+ * goes at a quarter to four times the host's speed.
+ * @param steps  Of the vCPU that took the most.
+ * @return false: nothing to change, the interval is not over or has nothing to say.
+ */
+bool pace_adapt(struct pace *pace, vtime virtual_ns, int64_t virtual_rt_ns, uint64_t steps,
+                struct rate *rate);
 
 /* -- ticks.c: the time base that guests read, and comparators on it (law 5) -------------------- */
 

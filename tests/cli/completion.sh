@@ -91,7 +91,7 @@ offers 'sandglass run -icount s' 'shift= sleep=on sleep=off'
 offers 'sandglass run --icount shi' shift= nospace
 offers 'sandglass run --icount shift=1' '1 10'
 offers 'sandglass run --icount=shift=1' '1 10'
-offers 'sandglass run --icount shift=3,' '3,sleep=on 3,sleep=off'
+offers 'sandglass run --icount shift=3,' '3,sleep=on 3,sleep=off 3,align=on 3,align=off'
 offers 'sandglass run --icount sleep=off,s' 'off,shift=' nospace
 offers 'sandglass run --hart 0-3:' 'ips= shift='
 offers 'sandglass run --hart 0-3:ips=2e9,4:s' 'shift=' nospace

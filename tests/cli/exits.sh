@@ -188,9 +188,9 @@ expect 75 'stopped after 3 steps' run --elf pass.elf --stop-at 3
 # -- clocks: the same run, and a row for each hart at its end
 expect 75 'stopped after 14 steps' clocks --elf loop.elf --smp 2 --quantum 100 --stop-at 14 \
     --stats stats.json
-expect_stdout "$(printf '%4s %20s %20s %20s %20s %15s\n' \
-    hart steps instructions 'local [ns]' 'idle [ns]' 'ahead max [ns]' \
-    0 13 13 104 0 104 1 1 1 8 0 0)
+expect_stdout "$(printf '%4s %20s %20s %20s %20s %15s %7s\n' \
+    hart steps instructions 'local [ns]' 'idle [ns]' 'ahead max [ns]' token \
+    0 13 13 104 0 104 - 1 1 1 8 0 0 -)
  all                   14                   14                    8"
 expect_stat '[h["local_ns"] for h in s["per_hart"]] == [104, 8]'
 expect_stat '[h["ahead_max_ns"] for h in s["per_hart"]] == [104, 0]'

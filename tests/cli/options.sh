@@ -64,8 +64,12 @@ expect 64 '--net user: not built yet' run --elf pass.elf --net user
 expect 64 '--net tap: use none' run --elf pass.elf --net tap
 expect 64 '--console serial: ' run --elf pass.elf --console serial
 expect 64 '--console' run --elf pass.elf --console file:
-expect 64 '--time token: not built yet' run --elf pass.elf --time token
-expect 64 '--time free: not built yet' run --elf pass.elf --time free
+for policy in token token,max-skew=1 free; do
+    expect 0 '' run --elf pass.elf --time $policy --stats stats.json
+done
+for policy in token, token,max-skew=0 token,max-skew=x free,max-skew=5; do
+    expect 64 '--time .*: use lockstep' run --elf pass.elf --time "$policy"
+done
 expect 64 '--time sometimes: use' run --elf pass.elf --time sometimes
 for size in 512K 2G 0 x ''; do
     expect 64 '--jit-cache .*1M to 1G' run --elf pass.elf --jit-cache "$size"
@@ -105,8 +109,15 @@ for icount in ips=0 ips=1e13 ips=1/0 ips=x ips=-1 ips= ips=0x10; do
 done
 expect 64 '--icount: .*understood' run --elf pass.elf --icount 3x
 expect 64 '--icount: .*understood' run --elf pass.elf --icount shift=3,,sleep=on
-expect 64 '--icount: shift=auto is not built yet' run --elf pass.elf --icount shift=auto
-expect 64 '--icount: align=on is not built yet' run --elf pass.elf --icount align=on
+expect 64 '--icount: shift=auto .*sleep=off jumps' run --elf pass.elf --icount shift=auto,sleep=off
+expect 64 '--icount: align=on .*sleep=off jumps' run --elf pass.elf --icount align=on,sleep=off
+expect 64 '--icount: .*both follow' run --elf pass.elf --icount shift=auto,align=on
+expect 64 '--icount: .*one rate' run --elf pass.elf --icount shift=auto --hart 0:shift=3
+expect 64 '--hart: shift=auto is for all' run --elf pass.elf --hart 0:shift=auto
+for policy in token free; do
+    expect 64 'need --time lockstep' run --elf pass.elf --icount align=on --time $policy
+    expect 64 'needs --time lockstep' run --elf pass.elf --time $policy --engine check
+done
 expect 64 '--icount: the rate is given twice' run --elf pass.elf --icount shift=3,ips=5
 expect 64 '--icount: .*use on or off' run --elf pass.elf --icount sleep=maybe
 for icount in shift=0 shift=10 ips=1 ips=1e12 ips=1234567891 ips=2G ips=4/3,sleep=off; do

@@ -3,13 +3,15 @@
 # Bare-metal guests: each checks itself, and must end in the same steps and hash in both engines and
 # however its run is cut (law 13).
 #
-# usage: tests/guest/run.sh check|test|soak [GUEST]...
+# usage: tests/guest/run.sh check|test|soak|races [GUEST]...
+#   races   only harts that run at the same time, interpreted: for a build that looks for races
 #
 # The first comment of a guest says how it is run:
 #   expect: exit N [...]     exit status
 #   harts:  1 2 4            hart counts (1)
 #   rates:  shift=3 ips=3    --icount values (shift=3)
 #   args:   ...              further options
+#   policies: token free     --time, besides lockstep: these runs have to pass, and need not repeat
 . "$(dirname "$0")/../suite.sh"
 tier=$1
 shift
@@ -68,6 +70,23 @@ variants() {
     refer "$whole" "$@"
 }
 
+# at_once EXIT POLICIES COMMAND...: runs it with harts at the same time, in both engines.
+at_once() {
+    local wanted=$1 policies=$2 policy engine ended engines='auto interp'
+    shift 2
+    [ "$tier" != races ] || engines=interp
+    for policy in $policies; do
+        for engine in $engines; do
+            ended=$(outcome at-once "$@" --time "$policy" --engine "$engine")
+            if [ "${ended%% steps*}" = "exit $wanted" ]; then
+                report "$* --time $policy --engine $engine" ''
+            else
+                report "$* --time $policy --engine $engine" "wanted exit $wanted, got: $ended"
+            fi
+        done
+    done
+}
+
 guests=("$@")
 [ ${#guests[@]} -gt 0 ] || guests=(tests/guest/*.c)
 for source in "${guests[@]}"; do
@@ -80,8 +99,11 @@ for source in "${guests[@]}"; do
         build "$source" "$rate" "$elf"
         for harts in $(field harts 1 "$source"); do
             # shellcheck disable=SC2046 # several options
-            variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
+            [ "$tier" = races ] || variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
                 --icount "$rate,sleep=off" --memory 64M $(field args "" "$source")
+            # shellcheck disable=SC2046 # several options
+            at_once "$wanted" "$(field policies "" "$source")" "$program" run --elf "$elf" \
+                --smp "$harts" --icount "$rate,sleep=off" --memory 64M
         done
     done
 done
