@@ -356,6 +356,8 @@ void parallel_free(struct parallel *parallel);
 void parallel_run(struct parallel *parallel);
 /** Fills in what a hart told when its last grant ended. @thread the coordinator's */
 void parallel_hart_stats(const struct parallel *parallel, unsigned hart, struct hart_stats *stats);
+/** Do harts translate? */
+bool parallel_translates(const struct parallel *parallel);
 /** The sum over all translators. */
 struct jit_stats parallel_jit_stats(const struct parallel *parallel);
 

@@ -354,6 +354,7 @@ struct parallel *parallel_new(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
     struct parallel *parallel = calloc(1, sizeof *parallel);
     if (parallel == NULL) {
+        error_set(error, STATUS_USAGE, "--time: out of memory; use a smaller --smp");
         return NULL;
     }
     parallel->machine = machine;
@@ -364,12 +365,17 @@ struct parallel *parallel_new(struct machine *machine, struct error *error) {
     bool done = token_init(&parallel->token, &machine->sched, &timing) && seats_make(parallel);
     done = done && harts_go_parallel(&machine->harts, gate, parallel->follows_host ? look : NULL,
                                      parallel, error) == STATUS_OK;
-    if (done && options->engine != ENGINE_INTERP) {
-        done = engines_make(parallel) || options->engine == ENGINE_AUTO;
-    }
     if (!done) {
         error_set(error, STATUS_USAGE, "--time: no memory for %u harts; use a smaller --smp",
                   machine->harts.count);
+    } else if (options->engine != ENGINE_INTERP && !engines_make(parallel) &&
+               options->engine != ENGINE_AUTO) {
+        error_set(error, STATUS_USAGE,
+                  "--engine jit: this host has no translator, or no memory for one a hart; use "
+                  "--engine auto, or a smaller --jit-cache");
+        done = false;
+    }
+    if (!done) {
         parallel_free(parallel);
         return NULL;
     }
@@ -407,6 +413,10 @@ void parallel_hart_stats(const struct parallel *parallel, unsigned hart, struct 
     stats->ahead_max_ns = racer->ahead_max_ns;
     stats->grants = racer->grants;
     stats->held = racer->held;
+}
+
+bool parallel_translates(const struct parallel *parallel) {
+    return parallel->seats[0].jit != NULL;
 }
 
 struct jit_stats parallel_jit_stats(const struct parallel *parallel) {

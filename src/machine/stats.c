@@ -56,7 +56,8 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         .pace_ahead_max_ns = machine->pace.ahead_max_ns,
         .pace_behind_max_ns = machine->pace.behind_max_ns,
         .host = host_cost(&machine->stopwatch),
-        .translates = machine->jit != NULL || machine->parallel != NULL,
+        .translates = machine->parallel != NULL ? parallel_translates(machine->parallel)
+                                                : machine->jit != NULL,
         .checks = machine->check != NULL,
     };
     if (machine->parallel != NULL) {
