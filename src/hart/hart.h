@@ -251,7 +251,7 @@ struct hart {
     struct {
         paddr address; /* of the LR */
         unsigned size_bytes;
-        uint64_t value;                 /* that it read, zero-extended */
+        uint64_t value;                 /* that it read: its low size_bytes count */
     } linked;                           /* parallel: what an SC compares with */
     struct comparator supervisor_timer; /* stimecmp, on the hart's own clock */
 

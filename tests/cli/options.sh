@@ -65,7 +65,8 @@ expect 64 '--net tap: use none' run --elf pass.elf --net tap
 expect 64 '--console serial: ' run --elf pass.elf --console serial
 expect 64 '--console' run --elf pass.elf --console file:
 for policy in token token,max-skew=1 free; do
-    expect 0 '' run --elf pass.elf --time $policy --stats stats.json
+    expect 0 '' run --elf pass.elf --time $policy --engine interp --stats stats.json
+    expect_stat 's["engine"] == "interp" and s["time"] == "'"${policy%,*}"'"'
 done
 for policy in token, token,max-skew=0 token,max-skew=x free,max-skew=5; do
     expect 64 '--time .*: use lockstep' run --elf pass.elf --time "$policy"

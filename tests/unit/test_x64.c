@@ -700,6 +700,8 @@ static void test_float_others(void **state) {
             same(f, "cvtss2sd xmm%u, xmm%u", a, b);
             x64_cvts2s(&f->x, 8, a, b);
             same(f, "cvtsd2ss xmm%u, xmm%u", a, b);
+            x64_mfence(&f->x);
+            same(f, "mfence");
             x64_pcmpeqb(&f->x, a, b);
             same(f, "pcmpeqb xmm%u, xmm%u", a, b);
             x64_punpckhqdq(&f->x, a, b);
