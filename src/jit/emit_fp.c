@@ -81,6 +81,16 @@ static void not_a_number(struct emit *e, unsigned size, enum x64_xmm result, str
     x64_jcc(e->x, X64_P, &nan->there);
 }
 
+/** XMM0 and XMM1 = both operands of what rounds nothing. */
+static void take_two(struct emit *e, struct detour *rare) {
+    const struct ir *ir = e->ir;
+    want_on(e, rare);
+    want_boxed(e, ir->ra, rare);
+    want_boxed(e, ir->rb, rare);
+    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
+    x64_movs_xm(e->x, ir->size, XMM1, float_at(ir->rb));
+}
+
 static void emit_arithmetic(struct emit *e, enum x64_fp op) {
     const struct ir *ir = e->ir;
     struct detour *rare = detour(e);
@@ -124,11 +134,7 @@ static void emit_fused(struct emit *e, fused_fn *op) {
 static void emit_float_choice(struct emit *e, enum x64_fp op) {
     const struct ir *ir = e->ir;
     struct detour *rare = detour(e);
-    want_on(e, rare);
-    want_boxed(e, ir->ra, rare);
-    want_boxed(e, ir->rb, rare);
-    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
-    x64_movs_xm(e->x, ir->size, XMM1, float_at(ir->rb));
+    take_two(e, rare);
     x64_ucomis(e->x, ir->size, XMM0, XMM1);
     x64_jcc(e->x, X64_P, &rare->there);
     x64_movaps_xx(e->x, XMM2, XMM0);
@@ -175,11 +181,7 @@ static void put_truth(struct emit *e, enum x64_cond cond) {
 static void emit_float_compare(struct emit *e) {
     const struct ir *ir = e->ir;
     struct detour *rare = detour(e);
-    want_on(e, rare);
-    want_boxed(e, ir->ra, rare);
-    want_boxed(e, ir->rb, rare);
-    x64_movs_xm(e->x, ir->size, XMM0, float_at(ir->ra));
-    x64_movs_xm(e->x, ir->size, XMM1, float_at(ir->rb));
+    take_two(e, rare);
     if (ir->op == IR_feq) {
         x64_ucomis(e->x, ir->size, XMM0, XMM1);
         x64_mov_ri(e->x, RDX, 0);
