@@ -336,6 +336,10 @@ struct machine {
 void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code);
 /** run.c: the same for an error, which a guest's end just before does not hide. */
 void machine_fail(struct machine *machine, const struct error *error);
+/** run.c: what is left of a turn's grant after all that cuts it short; at least 1. */
+uint64_t turn_budget(struct machine *machine, const struct turn *turn);
+/** run.c: does the run stop here? Harts that run at once count as far as they have told. */
+bool stop_reached(const struct machine *machine);
 /** run.c: before an engine runs steps of @p vcpu. */
 void turn_prepare(struct machine *machine, unsigned vcpu);
 /** run.c: after it has: does what the guest has asked for. */

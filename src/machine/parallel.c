@@ -96,55 +96,24 @@ static void others_wake(struct parallel *parallel) {
     }
 }
 
-static bool stop_reached(const struct parallel *parallel) {
-    const struct machine_options *options = &parallel->machine->options;
-    const struct racer *racers = parallel->token.racers;
-    uint64_t steps = 0;
-    switch (options->stop_kind) {
-    case STOP_AT_STEPS:
-        for (unsigned i = 0; i < parallel->seat_count; i++) {
-            steps += racers[i].steps;
-        }
-        return steps >= options->stop_steps;
-    case STOP_AT_HART_STEPS:
-        return racers[options->stop_hart].steps >= options->stop_steps;
-    case STOP_AT_VTIME:
-        return sched_virtual(&parallel->machine->sched) >= options->stop_ns;
-    case STOP_NEVER:
-        break;
-    }
-    return false;
-}
-
-/** The hart that a stop names stops exactly; so does one that waits for tohost. */
-static uint64_t grant_cut(const struct seat *seat, const struct turn *turn) {
-    const struct machine *machine = seat->parallel->machine;
-    const struct machine_options *options = &machine->options;
-    uint64_t budget_steps = turn->budget_steps;
-    if (options->stop_kind == STOP_AT_HART_STEPS && options->stop_hart == seat->idx) {
-        uint64_t position = machine->sched.vcpus[seat->idx].clock.steps;
-        budget_steps = min_u64(budget_steps, options->stop_steps - position);
-    }
-    return min_u64(budget_steps, tohost_left_steps(machine, seat->idx));
-}
-
 static void grant_run(struct seat *seat, const struct turn *turn) {
     struct parallel *parallel = seat->parallel;
     struct machine *machine = parallel->machine;
     struct hart *hart = machine->harts.hart[seat->idx];
-    uint64_t budget_steps = grant_cut(seat, turn);
+    uint64_t budget_steps = turn_budget(machine, turn);
     pthread_mutex_unlock(&parallel->lock);
     uint64_t ran_steps =
         seat->jit != NULL ? jit_run(seat->jit, hart, budget_steps) : interp_run(hart, budget_steps);
     pthread_mutex_lock(&parallel->lock);
     machine->sched.current = seat->idx;
+    machine->steps += ran_steps;
     token_ran(&parallel->token, seat->idx, ran_steps);
     seat->instructions = hart_retired(hart);
     seat->translator = seat->jit != NULL ? jit_stats(seat->jit) : seat->translator;
     seat->data_fills = hart->data_fills;
     seat->fetch_fills = hart->fetch_fills;
     tohost_look(machine, seat->idx);
-    if (stop_reached(parallel)) {
+    if (stop_reached(machine)) {
         machine_end(machine, EXIT_STOPPED, 0);
     }
     if (machine->asked.power || machine->exit.reason != EXIT_NONE) {
@@ -231,7 +200,7 @@ static void idle_pass(struct parallel *parallel) {
         }
     }
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
-    if (stop_reached(parallel)) {
+    if (stop_reached(machine)) {
         machine_end(machine, EXIT_STOPPED, 0);
     }
 }

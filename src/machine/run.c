@@ -93,8 +93,7 @@ static uint64_t random_steps(uint64_t *state, uint64_t max) {
     return 1 + random_next(state) % (limit == 0 ? 1 : limit);
 }
 
-/** What is left of a turn's grant after all that cuts it short; at least 1. */
-static uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
+uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
     const struct machine_options *options = &machine->options;
     uint64_t budget_steps = min_u64(turn->budget_steps, TURN_STEPS_MAX);
     if (options->stop_kind == STOP_AT_STEPS) {
@@ -150,13 +149,13 @@ static void hash_on_the_way(struct machine *machine) {
     }
 }
 
-static bool stop_reached(const struct machine *machine) {
+bool stop_reached(const struct machine *machine) {
     const struct machine_options *options = &machine->options;
     switch (options->stop_kind) {
     case STOP_AT_STEPS:
         return machine->steps >= options->stop_steps;
     case STOP_AT_HART_STEPS:
-        return machine->sched.vcpus[options->stop_hart].clock.steps >= options->stop_steps;
+        return machine_hart_stats(machine, options->stop_hart).steps >= options->stop_steps;
     case STOP_AT_VTIME:
         return sched_virtual(&machine->sched) >= options->stop_ns;
     case STOP_NEVER:
