@@ -5,8 +5,8 @@
  * fw_dynamic record, the firmware at the start of RAM takes over in M mode, and enters the kernel
  * in S mode. Without firmware (--bios none, --elf) harts start right at the entry in M mode.
  *
- *      RAM start   firmware, and 2 MiB in all for what it allocates
- *      + 2 MiB     kernel Image with its bss (or at its text_offset, when that is higher)
+ *      RAM start   firmware, and 2 MiB in all for what it allocates; 4 MiB for over 64 harts
+ *      + that      kernel Image with its bss (or at its text_offset, when that is higher)
  *                  ...
  *      below 3 GiB device tree, 2 MiB aligned, with room in which the firmware extends it
  *      RAM end     initrd, page aligned; below 4 GiB where it fits
@@ -31,6 +31,7 @@
 #define INITRD_LIMIT ((paddr)4 << 30)
 enum {
     FIRMWARE_ALIGN_BYTES = 2 << 20,
+    FIRMWARE_HARTS = 64, /* that 2 MiB are enough for */
     TREE_ALIGN_BYTES = 2 << 20,
     TREE_SLACK_BYTES = 64 << 10, /* firmware adds its reserved memory to the tree in place */
     APPEND_CHARS_MAX = 65535
@@ -45,7 +46,7 @@ struct loader {
     struct layout layout;
     bool firmware; /* is there any? */
     paddr firmware_entry;
-    paddr firmware_end; /* multiple of 2 MiB; RAM start when there is none */
+    paddr firmware_end; /* multiple of 2 or 4 MiB; RAM start when there is none */
     paddr kernel_entry; /* 0 when there is none */
     paddr initrd_start, initrd_end;
 };
@@ -178,14 +179,18 @@ static enum status put_firmware(struct loader *loader, const struct file *file) 
     return status;
 }
 
-/* What firmware allocates behind its image is nobody else's. */
+/* What firmware allocates behind its image is nobody else's. OpenSBI takes a stack for each hart
+ * and a list for each pair, protects a power of two around all of it, and hangs without a word
+ * when the kernel lies in there: at 2 MiB that is so from about 100 harts on. */
 static void firmware_take_rest(struct loader *loader) {
     struct layout *layout = &loader->layout;
+    bool many = loader->options->hart_count > FIRMWARE_HARTS;
+    paddr align_bytes = many ? 2 * FIRMWARE_ALIGN_BYTES : FIRMWARE_ALIGN_BYTES;
     paddr end = layout->ram_start;
     for (unsigned i = 0; i < layout->count; i++) {
         end = layout->spans[i].end > end ? layout->spans[i].end : end;
     }
-    paddr rounded = (end + FIRMWARE_ALIGN_BYTES - 1) & ~(paddr)(FIRMWARE_ALIGN_BYTES - 1);
+    paddr rounded = (end + align_bytes - 1) & ~(align_bytes - 1);
     loader->firmware_end = min_u64(rounded, layout->ram_end);
     if (end < loader->firmware_end) {
         layout_take(layout, end, loader->firmware_end - end, "--bios");
