@@ -213,6 +213,7 @@ static void coordinate(struct parallel *parallel) {
             idle_pass(parallel);
         } else {
             wait_for(parallel, LOOK_NS);
+            stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE); /* the outside goes by it */
         }
         machine->sched.current = VCPU_NONE;
         machine->sched.timers.clock = NULL;
