@@ -8,7 +8,7 @@
 _sandglass_commands='run clocks disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
-    quantum engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump
+    quantum pulse engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump
     dump-file help'
 
 # All but i and zicsr, which no CPU lacks.

@@ -163,6 +163,17 @@ static enum status take_quantum(struct run_options *options, const struct row *r
     return STATUS_OK;
 }
 
+static enum status take_pulse(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    uint64_t ns;
+    if (!value_u64(value, &ns) || ns < PULSE_MIN_NS || ns > PULSE_MAX_NS) {
+        return error_set(error, STATUS_USAGE, "--%s %s: use %d to %d ns", row->name, value,
+                         PULSE_MIN_NS, PULSE_MAX_NS);
+    }
+    options->machine.pulse_ns = (vtime)ns;
+    return STATUS_OK;
+}
+
 static enum status take_engine(struct run_options *options, const struct row *row,
                                const char *value, struct error *error) {
     static const char *const names[] = {[ENGINE_AUTO] = "auto",
@@ -373,6 +384,7 @@ static const struct row rows[] = {
     {"hart", "SPEC", take_hart_rates, 0, "rates of single harts: 0-3:ips=2e9,4-7:shift=3"},
     {"time", "POLICY", take_time, 0, "lockstep[,monotonic=on], token[,max-skew=NS], free"},
     {"quantum", "NS", take_quantum, 0, "longest round, 100 to 10000000 (20000; one hart: 1000000)"},
+    {"pulse", "NS", take_pulse, 0, "add a device timer of that period, and measure its periods"},
     {"engine", "NAME", take_engine, 0, "auto, jit, interp, or check: both, compared (auto)"},
     {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
     {"seed", "N", take_seed, 0, "what the device tree's rng-seed is drawn from (0)"},

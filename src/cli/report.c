@@ -101,6 +101,20 @@ static bool add_pace(cJSON *root, const struct machine_stats *stats) {
            add_u64(object, "behind_max_ns", (uint64_t)stats->pace_behind_max_ns);
 }
 
+/** Only where there is one. */
+static bool add_pulse(cJSON *root, const struct pulse_stats *stats) {
+    if (stats->period_ns == 0) {
+        return true;
+    }
+    cJSON *object = cJSON_AddObjectToObject(root, "pulse");
+    return add_u64(object, "period_ns", (uint64_t)stats->period_ns) &&
+           add_u64(object, "count", stats->count) && add_u64(object, "off", stats->off_count) &&
+           add_u64(object, "sum_ns", (uint64_t)stats->sum_ns) &&
+           add_u64(object, "median_ns", (uint64_t)stats->median_ns) &&
+           add_u64(object, "min_ns", (uint64_t)stats->min_ns) &&
+           add_u64(object, "max_ns", (uint64_t)stats->max_ns);
+}
+
 static bool add_tlb(cJSON *root, const struct machine_stats *stats) {
     cJSON *object = cJSON_AddObjectToObject(root, "tlb");
     return add_u64(object, "data_fills", stats->tlb_data_fills) &&
@@ -155,11 +169,19 @@ static bool add_all(cJSON *root, const struct report *report) {
            (report->state_hash == NULL || add_text(root, "state_hash", report->state_hash)) &&
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
            add_u64(root, "touched_bytes", touched_bytes) && add_tlb(root, &stats) &&
-           add_pace(root, &stats) && add_engine(root, &stats) &&
+           add_pace(root, &stats) && add_pulse(root, &stats.pulse) && add_engine(root, &stats) &&
            add_schedule(root, &report->options->machine) && add_harts(root, report);
 }
 
 /* -- Clocks ------------------------------------------------------------------------------------ */
+
+static void pulse_print(const struct pulse_stats *stats) {
+    double mean_ns = stats->count == 0 ? 0 : (double)stats->sum_ns / (double)stats->count;
+    printf("pulse of %" PRId64 " ns: %" PRIu64 " periods, mean %.1f, median %" PRId64
+           ", least %" PRId64 ", most %" PRId64 ", %" PRIu64 " of another length\n",
+           stats->period_ns, stats->count, mean_ns, stats->median_ns, stats->min_ns, stats->max_ns,
+           stats->off_count);
+}
 
 enum status clocks_print(const struct report *report, struct error *error) {
     const struct machine *machine = report->machine;
@@ -180,6 +202,9 @@ enum status clocks_print(const struct report *report, struct error *error) {
     }
     printf("%4s %20" PRIu64 " %20" PRIu64 " %20" PRId64 "\n", "all", stats.steps,
            stats.instructions, stats.virtual_ns);
+    if (stats.pulse.period_ns != 0) {
+        pulse_print(&stats.pulse);
+    }
     if (fflush(stdout) != 0) {
         return error_set(error, STATUS_HOST_IO, "clocks: standard output cannot be written (%s)",
                          strerror(errno));

@@ -247,7 +247,12 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     bus->span_owner = machine;
     machine->target.ram = &bus->ram;
     machine->target.rom_bytes = BOOT_ROM_SIZE_BYTES;
-    return board_add_devices(machine) ? STATUS_OK : out_of_memory(error);
+    bool done = board_add_devices(machine);
+    if (done && options->pulse_ns != 0) {
+        machine->pulse = pulse_new(&machine->sched, options->pulse_ns);
+        done = machine->pulse != NULL;
+    }
+    return done ? STATUS_OK : out_of_memory(error);
 }
 
 static enum status machine_boot(struct machine *machine, struct error *error) {
@@ -343,6 +348,7 @@ void machine_free(struct machine *machine) {
     parallel_free(machine->parallel);
     ticker_free(machine->ticker);
     jit_free(machine->jit);
+    pulse_free(machine->pulse);
     harts_free(&machine->harts);
     bus_free(&machine->bus);
     sched_free(&machine->sched);

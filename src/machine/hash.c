@@ -17,6 +17,9 @@ static void machine_state(const struct machine *machine, struct stream *stream) 
     harts_state(&machine->harts, stream);
     bus_state(&machine->bus, stream);
     tohost_state(machine, stream);
+    if (machine->pulse != NULL) {
+        pulse_state(machine->pulse, stream);
+    }
     stream_bool(stream, reason == EXIT_POWER_OFF || reason == EXIT_FAIL || reason == EXIT_TOHOST ||
                             reason == EXIT_NO_REBOOT);
 }

@@ -34,6 +34,7 @@ enum {
     QUANTUM_PARALLEL_NS = 100000,
     QUANTUM_ALONE_NS = 1000000, /* of one hart: only inputs wait for a round's end */
 };
+enum { PULSE_MIN_NS = 1000, PULSE_MAX_NS = 1000000000 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 #define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
 
@@ -67,6 +68,7 @@ struct machine_options {
     enum time_policy time;
     vtime max_skew_ns; /* token: > 0, or VTIME_NEVER for no bound */
     vtime quantum_ns;  /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
+    vtime pulse_ns;    /* period of a device that only measures its periods; 0: there is none */
     enum engine engine;
     size_t jit_cache_bytes; /* room for translated code */
     unsigned dump_items;    /* enum jit_dump: of each region as it is translated */
@@ -177,6 +179,14 @@ struct host_cost {
     double wall_s, translate_s, execute_s, time_s, device_s, idle_s;
 };
 
+/** Periods of --pulse, as its handler would have measured them. */
+struct pulse_stats {
+    vtime period_ns; /* what was asked for; 0: nothing was */
+    uint64_t count;
+    uint64_t off_count; /* of other lengths */
+    vtime sum_ns, median_ns, min_ns, max_ns;
+};
+
 /** Numbers of a run so far. */
 struct machine_stats {
     uint64_t steps, instructions;
@@ -184,6 +194,7 @@ struct machine_stats {
     uint64_t timers_fired, timers_late_steps_max;
     vtime pace_ahead_max_ns, pace_behind_max_ns; /* from the host's clock, where they follow it */
     uint64_t tlb_data_fills, tlb_fetch_fills;
+    struct pulse_stats pulse;
     struct host_cost host;
     bool translates, checks;
     struct jit_stats jit; /* when it does */
@@ -295,6 +306,7 @@ struct half {
 
 struct check;
 struct parallel;
+struct pulse;
 
 struct machine {
     struct machine_options options;
@@ -303,8 +315,9 @@ struct machine {
     struct harts harts;
     struct clocks clocks;
     struct console *console;
-    struct port port; /* of the UART */
-    void *uart;       /* owned by the bus, as all devices */
+    struct port port;    /* of the UART */
+    void *uart;          /* owned by the bus, as all devices */
+    struct pulse *pulse; /* of --pulse, else NULL */
     struct boot_target target;
     struct boot boot;
     struct jit *jit;           /* NULL: the interpreter is the engine */
@@ -364,6 +377,16 @@ void parallel_hart_stats(const struct parallel *parallel, unsigned hart, struct 
 bool parallel_translates(const struct parallel *parallel);
 /** The sum over all translators. */
 struct jit_stats parallel_jit_stats(const struct parallel *parallel);
+
+/* pulse.c: a device that measures its own periods. */
+
+/** Fires at each multiple of @p period_ns from now on. NULL: no memory. */
+struct pulse *pulse_new(struct sched *sched, vtime period_ns);
+/** NULL is fine. */
+void pulse_free(struct pulse *pulse);
+struct pulse_stats pulse_stats(const struct pulse *pulse);
+/** Walks when it fires next. */
+void pulse_state(const struct pulse *pulse, struct stream *stream);
 
 /* check.c: a second machine that interprets what the first one translates. */
 

@@ -60,6 +60,9 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
                                                 : machine->jit != NULL,
         .checks = machine->check != NULL,
     };
+    if (machine->pulse != NULL) {
+        stats->pulse = pulse_stats(machine->pulse);
+    }
     if (machine->parallel != NULL) {
         stats->jit = parallel_jit_stats(machine->parallel);
     } else if (stats->translates) {

@@ -195,6 +195,14 @@ expect_stdout "$(printf '%4s %20s %20s %20s %20s %15s %7s\n' \
 expect_stat '[h["local_ns"] for h in s["per_hart"]] == [104, 8]'
 expect_stat '[h["ahead_max_ns"] for h in s["per_hart"]] == [104, 0]'
 expect 64 'unknown option' clocks --no-such-option
+expect 75 'stopped after 125000 steps' clocks --elf loop.elf --pulse 10007 --stop-at 125000 \
+    --stats stats.json
+said='pulse of 10007 ns: 99 periods, mean 10007.0, median 10007, least 10007, most 10007'
+expect_equal 'a pulse' "$said, 0 of another length" \
+    "$(tail -n 1 stdout)"
+expect_stat 's["pulse"] == dict(period_ns=10007, count=99, off=0, sum_ns=990693,
+    median_ns=10007, min_ns=10007, max_ns=10007)'
+expect 64 '--pulse 999: use 1000 to 1000000000 ns' run --elf loop.elf --pulse 999
 
 # A hash on the way is that of a run stopped there, whatever the grants and caches.
 expect 75 'stopped' \
