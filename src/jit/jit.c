@@ -430,8 +430,11 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
     return end - left_steps;
 }
 
-/** From position @p at to @p end, or until something is to be looked at. */
-static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end) {
+/** From position @p at to @p end, or until something is to be looked at; if @p loosely, no further
+ * than code goes. */
+static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint64_t end,
+                          bool loosely) {
+    uint64_t start = at;
     while (at < end && !hart->check && !hart->leave) {
         uint32_t entry = entry_at(hart);
         uint64_t before = at;
@@ -441,6 +444,9 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
         }
         if (hart->check || hart->leave || (entry != 0 && (at != before || hart->pc != pc))) {
             continue;
+        }
+        if (loosely && entry != 0 && at > start && end - at < BLOCK_INSNS_MAX) {
+            break;
         }
         hart->heat_floor = entry != 0 ? INT64_MIN : 0;
         at = interp_blocks(hart, at, entry != 0 ? min_u64(end, at + BLOCK_INSNS_MAX) : end);
@@ -455,7 +461,7 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
     return at;
 }
 
-uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
+static uint64_t run(struct jit *jit, struct hart *hart, uint64_t budget_steps, bool loosely) {
     uint64_t start = hart->clock->steps;
     uint64_t end = start + min_u64(budget_steps, INT64_MAX);
     uint64_t at = start;
@@ -464,10 +470,18 @@ uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
         hart->check = false;
         hart_take_interrupt(hart);
         hart->check = false;
-        at = run_until(jit, hart, at, end);
+        at = run_until(jit, hart, at, end, loosely);
         hart->clock->steps = at;
-    } while (at < end && !hart->leave);
+    } while (at < end && !hart->leave && hart->check);
     return at - start;
+}
+
+uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
+    return run(jit, hart, budget_steps, false);
+}
+
+uint64_t jit_run_loosely(struct jit *jit, struct hart *hart, uint64_t budget_steps) {
+    return run(jit, hart, budget_steps, true);
 }
 
 void jit_stop(struct jit *jit) {

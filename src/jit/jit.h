@@ -51,6 +51,11 @@ void jit_free(struct jit *jit);
 
 /** As interp_run: the same steps, state and results. */
 uint64_t jit_run(struct jit *jit, struct hart *hart, uint64_t budget_steps);
+/**
+ * The same, but it may leave out the last steps, fewer than a block has: then the next run begins
+ * with code. It takes one step at least.
+ */
+uint64_t jit_run_loosely(struct jit *jit, struct hart *hart, uint64_t budget_steps);
 
 /**
  * Uncounted: the grant that is under way, or the next one, ends soon, and counts as used up.

@@ -101,9 +101,11 @@ static void grant_run(struct seat *seat, const struct turn *turn) {
     struct machine *machine = parallel->machine;
     struct hart *hart = machine->harts.hart[seat->idx];
     uint64_t budget_steps = turn_budget(machine, turn);
+    bool loose = turn->loose && budget_steps == turn->budget_steps;
     pthread_mutex_unlock(&parallel->lock);
-    uint64_t ran_steps =
-        seat->jit != NULL ? jit_run(seat->jit, hart, budget_steps) : interp_run(hart, budget_steps);
+    uint64_t ran_steps = seat->jit == NULL ? interp_run(hart, budget_steps)
+                         : loose           ? jit_run_loosely(seat->jit, hart, budget_steps)
+                                           : jit_run(seat->jit, hart, budget_steps);
     pthread_mutex_lock(&parallel->lock);
     machine->sched.current = seat->idx;
     machine->steps += ran_steps;

@@ -137,15 +137,18 @@ static struct turn turn_for(const struct token *token, unsigned idx) {
     vtime now = clock_now(&vcpu->clock);
     struct turn turn = {.kind = TURN_RUN, .vcpu = idx};
     if (token->options.follows_host) {
+        turn.loose = true;
         turn.until_ns = VTIME_NEVER;
         turn.budget_steps = token->options.grant_steps;
         return turn;
     }
-    turn.until_ns = min_i64(add_sat_i64(now, sched->quantum_ns), timers_due(&vcpu->timers));
+    vtime quantum_end = add_sat_i64(now, sched->quantum_ns);
+    turn.until_ns = min_i64(quantum_end, timers_due(&vcpu->timers));
     if (token->holder == idx) {
         turn.until_ns = min_i64(turn.until_ns, timers_due(&sched->timers));
         turn.until_ns = min_i64(turn.until_ns, sleepers_due(token, now + 1));
     }
+    turn.loose = turn.until_ns == quantum_end;
     turn.budget_steps = clock_position(&vcpu->clock, turn.until_ns) - vcpu->clock.steps;
     turn.budget_steps += turn.budget_steps == 0; /* a step may be longer than a quantum */
     return turn;

@@ -255,6 +255,7 @@ struct turn {
     unsigned vcpu;
     uint64_t budget_steps;
     vtime until_ns;
+    bool loose; /* nothing is due at its end: a vCPU may stop some steps before */
 };
 
 /**

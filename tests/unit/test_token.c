@@ -19,6 +19,7 @@ static void expect_grant(struct token *token, unsigned vcpu, uint64_t budget, ui
     assert_int_equal(turn.kind, TURN_RUN);
     assert_int_equal(turn.vcpu, vcpu);
     assert_int_equal(turn.budget_steps, budget);
+    assert_int_equal(turn.loose, budget == 125); /* a whole quantum */
     token->sched->vcpus[vcpu].clock.steps += steps;
     token_ran(token, vcpu, steps);
 }
@@ -293,6 +294,7 @@ static void free_clocks_are_the_hosts(void **state) {
     timer_arm(&probe.timer, 6000);
     struct turn turn = token_next(&token, 0, 5000);
     assert_int_equal(turn.budget_steps, 77);
+    assert_true(turn.loose);
     assert_int_equal(token.holder, VCPU_NONE);
     assert_int_equal(local(&token, 0), 5000);
     token_ran(&token, 0, 0);
