@@ -94,9 +94,9 @@ void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, 
 /** Walks all harts with their reservations, in order. */
 void harts_state(const struct harts *harts, struct stream *stream);
 
-/** Must be called before a turn begins: pages with reservations lose their write permission in all
- * TLBs. */
-void harts_begin_turn(struct harts *harts);
+/** To be called before another hart has its turn: the page that hart @p idx has a reservation in
+ * loses its write permission in all TLBs. */
+void harts_end_turn(struct harts *harts, unsigned idx);
 
 /* -- State ------------------------------------------------------------------------------------- */
 

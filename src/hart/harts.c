@@ -74,13 +74,12 @@ void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, 
     mmu_flag_page(harts, address, PAGE_WATCHED);
 }
 
-/* A hart's own stores leave its reservation alone, so the page of the one that runs needs no flag.
- */
-void harts_begin_turn(struct harts *harts) {
-    for (unsigned i = 0; i < harts->count; i++) {
-        if (harts->hart[i]->reserved && i != harts->sched->current) {
-            mmu_flag_page(harts, harts->hart[i]->reservation, PAGE_RESERVED);
-        }
+/* A hart's own stores leave its reservation alone, so the page of the one that runs needs no flag,
+ * and may lose it. Those of the others have theirs from the ends of their own turns. */
+void harts_end_turn(struct harts *harts, unsigned idx) {
+    const struct hart *hart = harts->hart[idx];
+    if (hart->reserved) {
+        mmu_flag_page(harts, hart->reservation, PAGE_RESERVED);
     }
 }
 

@@ -218,10 +218,10 @@ static void reader_wait(struct machine *machine) {
 }
 
 void turn_prepare(struct machine *machine, unsigned vcpu) {
-    if (vcpu != machine->turn_vcpu) {
-        machine->turn_vcpu = vcpu;
-        harts_begin_turn(&machine->harts);
+    if (vcpu != machine->turn_vcpu && machine->turn_vcpu != VCPU_NONE) {
+        harts_end_turn(&machine->harts, machine->turn_vcpu);
     }
+    machine->turn_vcpu = vcpu;
 }
 
 /** Runs the engine, or both. @return Steps taken. */
