@@ -70,8 +70,12 @@ static void mtime_write(struct aclint *aclint, uint64_t value) {
 }
 
 static uint64_t mtime_read(const struct aclint *aclint) {
-    unsigned current = aclint->sched->current;
-    return ticks_read(aclint->sched, current == VCPU_NONE ? 0 : current);
+    struct sched *sched = aclint->sched;
+    if (sched->current == VCPU_NONE) {
+        sched_catch_up(sched);
+        return ticks_read(sched, 0);
+    }
+    return ticks_read(sched, sched->current);
 }
 
 static uint64_t msip_read(const struct aclint *aclint, unsigned hart) {
@@ -149,6 +153,7 @@ static void aclint_reset(void *device) {
     struct aclint *aclint = device;
     struct sched *sched = aclint->sched;
     vtime earliest = VTIME_NEVER;
+    sched_catch_up(sched);
     for (unsigned hart = 0; hart < sched->vcpu_count; hart++) {
         earliest = min_i64(earliest, clock_now(&sched->vcpus[hart].clock));
     }

@@ -327,6 +327,7 @@ static void pace_change(struct machine *machine) {
     if (!pace_adapt(&machine->pace, sched_virtual(sched), virtual_rt_now(machine), steps, &rate)) {
         return;
     }
+    sched_catch_up(sched);
     for (unsigned i = 0; i < sched->vcpu_count; i++) {
         clock_set_rate(&sched->vcpus[i].clock, rate);
     }

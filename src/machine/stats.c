@@ -39,8 +39,9 @@ struct hart_stats machine_hart_stats(const struct machine *machine, unsigned har
     }
     stats.steps = vcpu->clock.steps;
     stats.instructions = hart_retired(machine->harts.hart[hart]);
-    stats.local_ns = clock_now(&vcpu->clock);
-    stats.idle_ns = vcpu->idle_ns;
+    struct clock clock = sched_clock(&machine->sched, hart);
+    stats.local_ns = clock_now(&clock);
+    stats.idle_ns = sched_idle_ns(&machine->sched, hart);
     stats.ahead_max_ns = vcpu->ahead_max_ns;
     stats.data_fills = machine->harts.hart[hart]->data_fills;
     stats.fetch_fills = machine->harts.hart[hart]->fetch_fills;

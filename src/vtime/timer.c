@@ -87,6 +87,9 @@ void timer_arm(struct timer *timer, vtime due) {
     timer->due_ns = max_i64(due, 0);
     timer->order = (*timers->order)++;
     timer->armed_steps = timers->clock == NULL ? 0 : timers->clock->steps;
+    if (timers->due_ns != NULL) {
+        *timers->due_ns = min_i64(*timers->due_ns, timer->due_ns);
+    }
     heap_rise(timers, timers->armed_count++, timer);
 }
 

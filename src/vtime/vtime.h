@@ -146,6 +146,7 @@ struct timers {
     size_t armed_count;
     size_t attached_count;     /* room: arming never allocates */
     uint64_t *order;           /* the next arming order, shared by all heaps of a schedule */
+    vtime *due_ns;             /* lowered to each deadline that is armed, or NULL */
     const struct clock *clock; /* its vCPU's; of device deadlines: who holds the turn, or NULL */
 };
 
@@ -192,7 +193,8 @@ struct post {
 
 /** Per-vCPU part of a schedule. */
 struct vcpu {
-    struct clock clock;
+    struct clock clock;             /* lags while the vCPU is passed over; see sched_clock() */
+    vtime *due_ns;                  /* its entry in sched.due_ns */
     struct timers timers;           /* deadlines on this vCPU's own clock */
     bool asleep;                    /* waits for an event; see vcpu_sleep() */
     bool dozes;                     /* asleep, but no longer than its turn; see vcpu_doze() */
@@ -202,8 +204,8 @@ struct vcpu {
     size_t inbox_count;
     size_t inbox_room;
     uint64_t *felt;     /* by kind: order of the newest message felt; older ones are void */
-    uint64_t idle_ns;   /* time slept, for the stats */
-    vtime ahead_max_ns; /* the furthest it was ahead of VIRTUAL when its turn ended, likewise */
+    uint64_t idle_ns;   /* time slept, for the stats; lags with the clock */
+    vtime ahead_max_ns; /* the furthest it was ahead of VIRTUAL when a turn of it ended, likewise */
 };
 
 /** No vCPU holds the turn: between rounds. */
@@ -223,6 +225,7 @@ typedef void posted_fn(void *owner, unsigned target);
 
 struct sched {
     struct vcpu *vcpus;
+    vtime *due_ns; /* of each vCPU: it sleeps, and nothing comes to it, before this; 0 if awake */
     unsigned vcpu_count;
     unsigned kind_count; /* of messages */
     vtime quantum_ns;
@@ -294,6 +297,16 @@ vtime sched_virtual(const struct sched *sched);
 
 /** Sum of all vCPUs' steps. */
 uint64_t sched_steps(const struct sched *sched);
+
+/**
+ * The clock of a vCPU as it stands. In lockstep, that of one that sleeps lags behind until
+ * something comes to it: whoever looks at it from outside asks here.
+ */
+struct clock sched_clock(const struct sched *sched, unsigned vcpu);
+/** How long a vCPU has slept [ns]. */
+uint64_t sched_idle_ns(const struct sched *sched, unsigned vcpu);
+/** Brings up all clocks, for who is about to act on vCPUs that do not hold the turn. */
+void sched_catch_up(struct sched *sched);
 
 /**
  * Makes something felt by vCPU @p target: at once when target holds the turn or between rounds,
@@ -435,8 +448,9 @@ bool comparator_attach(struct sched *sched, unsigned vcpu, struct comparator *co
 void comparator_set(struct comparator *comparator, uint64_t compare, bool enabled);
 
 /**
- * Ticks of a vCPU at its present time, as a guest reads them. With monotonic, the place on the grid
- * is never below what any vCPU has read; a wrap or a write of the ticks still shows.
+ * Ticks of a vCPU that holds the turn, or has caught up, as a guest reads them. With monotonic, the
+ * place on the grid is never below what any vCPU has read; a wrap or a write of the ticks still
+ * shows.
  */
 uint64_t ticks_read(struct sched *sched, unsigned vcpu);
 

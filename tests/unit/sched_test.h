@@ -26,6 +26,12 @@ static inline void sched_start(struct sched *sched, unsigned count, unsigned slo
                                        .kind_count = 65536}));
 }
 
+/** Local time of a vCPU, whether it has been passed over or not. */
+static inline vtime local_now(const struct sched *sched, unsigned vcpu) {
+    struct clock clock = sched_clock(sched, vcpu);
+    return clock_now(&clock);
+}
+
 /** What happened, and where: a line for each firing and arrival. */
 struct trace {
     struct {

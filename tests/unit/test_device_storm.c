@@ -209,6 +209,7 @@ static void look_at_uart(struct storm *storm) {
 
 static void look_at_clint(struct storm *storm) {
     struct sched *sched = &storm->sched;
+    sched_catch_up(sched);
     uint64_t mtime = get(storm, CLINT, 0xbff8, 8);
     uint64_t halves = get(storm, CLINT, 0xbffc, 4) << 32 | get(storm, CLINT, 0xbff8, 4);
     expect(mtime == halves && mtime == ticks_read(sched, sched->current), &storm->random,

@@ -37,7 +37,7 @@ static void a_device_deadline_ends_the_round(void **state) {
     expect_run(&sched, 1, 6, 6);
     expect_round_end(&sched, 150);
     expect_row(&trace, 'd', VCPU_NONE, 0, 150);
-    assert_int_equal(clock_now(&sched.vcpus[0].clock), 152);
+    assert_int_equal(local_now(&sched, 0), 152);
     expect_run(&sched, 0, 13, 0);
     assert_int_equal(sched.fired_count, 1);
     assert_int_equal(sched.late_steps_max, 0);
@@ -93,7 +93,7 @@ static void rounds_without_a_step_are_passed_in_one(void **state) {
     sched.stop_ns = 600000001;
     expect_round_end(&sched, 600000000);
     expect_round_end(&sched, 600000001);
-    assert_int_equal(sched.vcpus[0].idle_ns, 600000001 - 1000);
+    assert_int_equal(sched_idle_ns(&sched, 0), 600000001 - 1000);
     assert_int_equal(sched.late_steps_max, 0);
     sched_free(&sched);
 }
@@ -390,14 +390,14 @@ static void a_vcpu_sleeps_and_wakes_inside_its_turn(void **state) {
     vcpu_sleep(&sched.vcpus[0]);
     expect_run(&sched, 0, 84, 84); /* from 333: positions 10 to 93, the last at 997 */
     expect_row(&trace, 'w', 0, 10, 333);
-    assert_int_equal(sched.vcpus[0].idle_ns, 253);
+    assert_int_equal(sched_idle_ns(&sched, 0), 253);
     vcpu_sleep(&sched.vcpus[0]);
     expect_run(&sched, 1, 125, 125);
-    assert_int_equal(clock_now(&sched.vcpus[0].clock), 1005);
+    assert_int_equal(local_now(&sched, 0), 1005);
     expect_round_end(&sched, 1000);
     expect_run(&sched, 1, 125, 125); /* vCPU 0 sleeps on: to the end of the round */
-    assert_int_equal(clock_now(&sched.vcpus[0].clock), 2000);
-    assert_int_equal(sched.vcpus[0].idle_ns, 253 + 995);
+    assert_int_equal(local_now(&sched, 0), 2000);
+    assert_int_equal(sched_idle_ns(&sched, 0), 253 + 995);
     assert_int_equal(sched.vcpus[0].clock.steps, 94);
     assert_int_equal(sched.late_steps_max, 0);
     sched_free(&sched);
@@ -412,7 +412,7 @@ static void a_vcpu_dozes_until_its_turn_ends(void **state) {
     expect_run(&sched, 1, 125, 125); /* vCPU 0 does nothing more in this round */
     expect_round_end(&sched, 1000);
     expect_run(&sched, 0, 125, 10); /* and is awake in the next */
-    assert_int_equal(sched.vcpus[0].idle_ns, 920);
+    assert_int_equal(sched_idle_ns(&sched, 0), 920);
     struct trace trace = {.count = 0};
     struct probe probe = probe_of(&sched, &trace, 'w');
     probe.wakes = &sched.vcpus[0];
@@ -421,6 +421,50 @@ static void a_vcpu_dozes_until_its_turn_ends(void **state) {
     vcpu_doze(&sched.vcpus[0]);
     expect_run(&sched, 0, 63, 63); /* woken inside its turn, from 1500 on */
     expect_row(&trace, 'w', 0, 20, 1500);
+    sched_free(&sched);
+}
+
+/** A clock lags until its vCPU is needed; that it does cannot be seen. */
+static void who_is_passed_over_catches_up(void **state) {
+    (void)state;
+    struct sched sched;
+    sched_start(&sched, 3, 3, 1000);
+    struct trace trace = {.count = 0};
+    struct probe probe = probe_of(&sched, &trace, 'w');
+    vcpu_sleep(&sched.vcpus[0]);
+    vcpu_sleep(&sched.vcpus[2]);
+    expect_run(&sched, 1, 125, 125);
+    expect_round_end(&sched, 1000);
+    expect_run(&sched, 1, 125, 125);
+    const struct clock *passed[] = {&sched.vcpus[0].clock, &sched.vcpus[2].clock};
+    assert_int_equal(clock_now(passed[0]), 1000);
+    assert_int_equal(clock_now(passed[1]), 1000);
+    assert_int_equal(local_now(&sched, 0), 2000); /* its place in the round is over, */
+    assert_int_equal(local_now(&sched, 2), 1000); /* that of the other is not */
+    expect_round_end(&sched, 2000);
+    expect_run(&sched, 1, 125, 0);
+    assert_int_equal(sched_idle_ns(&sched, 0), 3000);
+    assert_int_equal(sched_idle_ns(&sched, 2), 2000);
+    assert_int_equal(clock_now(passed[0]), 1000);
+    sched_catch_up(&sched);
+    assert_int_equal(clock_now(passed[0]), 3000);
+    assert_int_equal(clock_now(passed[1]), 2000);
+    expect_run(&sched, 1, 125, 125);
+    expect_round_end(&sched, 3000);
+    expect_run(&sched, 1, 125, 125);
+    expect_round_end(&sched, 4000);
+    probe.wakes = &sched.vcpus[2];
+    probe_post(&probe, 2, 'm'); /* from outside, and at once */
+    assert_int_equal(clock_now(passed[1]), 4000);
+    expect_run(&sched, 1, 125, 125);
+    expect_run(&sched, 2, 125, 125);
+    expect_row(&trace, 'm', VCPU_NONE, 0, 4000);
+    assert_int_equal(sched_idle_ns(&sched, 2), 4000);
+    expect_round_end(&sched, 5000);
+    vcpu_wake(&sched.vcpus[0]);
+    expect_run(&sched, 0, 125, 125);
+    assert_int_equal(clock_now(passed[0]), 6000);
+    assert_int_equal(sched_idle_ns(&sched, 0), 5000);
     sched_free(&sched);
 }
 
@@ -455,10 +499,10 @@ static void when_all_sleep_the_next_deadline_is_named(void **state) {
     expect_idle(&sched, 700);
     sched_skip(&sched, 700);
     expect_row(&trace, 'l', VCPU_NONE, 0, 700);
-    assert_int_equal(clock_now(&sched.vcpus[0].clock), 700);
-    assert_int_equal(clock_now(&sched.vcpus[1].clock), 333333333);
-    assert_int_equal(sched.vcpus[0].idle_ns, 604);
-    assert_int_equal(sched.vcpus[1].idle_ns, 0);
+    assert_int_equal(local_now(&sched, 0), 700);
+    assert_int_equal(local_now(&sched, 1), 333333333);
+    assert_int_equal(sched_idle_ns(&sched, 0), 604);
+    assert_int_equal(sched_idle_ns(&sched, 1), 0);
     device.wakes = &sched.vcpus[0];
     sched_skip(&sched, 800);
     expect_row(&trace, 'd', VCPU_NONE, 0, 800);
@@ -573,6 +617,7 @@ int main(void) {
         cmocka_unit_test(between_rounds_all_receivers_are_one_queue),
         cmocka_unit_test(a_vcpu_sleeps_and_wakes_inside_its_turn),
         cmocka_unit_test(a_vcpu_dozes_until_its_turn_ends),
+        cmocka_unit_test(who_is_passed_over_catches_up),
         cmocka_unit_test(when_all_sleep_the_next_deadline_is_named),
         cmocka_unit_test(a_message_wakes_all_sleepers_in_time),
         cmocka_unit_test(an_overrun_grant_is_counted),

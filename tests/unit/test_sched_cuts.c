@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random programs on 1 to 8 vCPUs: the same history however grants are cut, each event at its
- * place.
+/* Random programs on 1 to 40 vCPUs: the same history however grants are cut, each event at its
+ * place, and nobody can tell who has been passed over.
  *
  * A program is a list of random acts at random positions: arm and cancel deadlines, sleep, send,
  * read and write the time base, change the rate. It is run several times, each time by an engine
  * that takes its grants in pieces of another size. Every step, act, firing, arrival and round end
  * goes into a history, with a hash of the state; the histories must be equal, row by row. On the
  * way each event is held against the law: not before its time, and not one position later than the
- * first that has reached it. */
+ * first that has reached it.
+ *
+ * In some runs nobody is passed over: before each question the schedule is told that something may
+ * come to every vCPU at once. So each has its turn in each round, and every sleep is in parts. */
 #include "vtime_test.h"
 
 #include <string.h>
 
-#define VCPUS 8
+#define VCPUS 8    /* at most */
+#define CROWD 40   /* at most, in worlds in which most of them sleep */
 #define ALARMS 3   /* for each vCPU, and for the device */
 #define LETTERS 64 /* messages under way whose time is known */
 #define ROUNDS 60  /* of each run */
@@ -46,6 +50,12 @@ static void history_add(struct history *history, struct row row) {
 
 struct world;
 
+/** How a run is made. It must not be seen. */
+struct engine {
+    uint64_t grant_steps; /* 0: random */
+    bool passes_nobody;
+};
+
 /** A deadline of the random program, on a vCPU's clock or on the device's. */
 struct alarm {
     struct timer timer;
@@ -67,14 +77,16 @@ struct core {
 struct world {
     struct sched sched;
     unsigned core_count;
-    struct core cores[VCPUS];
+    struct core cores[CROWD];
+    unsigned sleep_acts; /* of the kinds of acts, how many more are sleeps */
     struct alarm device[ALARMS];
     vtime letters[LETTERS]; /* when each message under way has to arrive; 0: at once */
     uint64_t letter_count;
     uint64_t grid_seen;   /* highest place on the tick grid that anyone has read */
     struct random inputs; /* what comes from outside, between rounds */
     struct random cuts;   /* of the engine; not a part of the machine */
-    uint64_t grant_steps; /* 0: random */
+    struct engine engine;
+    uint64_t lag_count; /* clocks that lagged at the ends of rounds */
     struct history history;
     const struct random *seed;
 };
@@ -92,11 +104,16 @@ static void note(struct world *world, char what, unsigned who) {
     history_add(&world->history, (struct row){what, who, place, now});
 }
 
+/** The state, and how long all have slept. */
 static void note_state(struct world *world) {
     struct state_hash hash = {0, 0};
     struct stream stream = {.put = state_hash_put, .owner = &hash};
+    uint64_t idle_ns = 0;
     sched_state(&world->sched, &stream);
-    history_add(&world->history, (struct row){'#', world->sched.current, hash.value, 0});
+    for (unsigned i = 0; i < world->core_count; i++) {
+        idle_ns += sched_idle_ns(&world->sched, i);
+    }
+    history_add(&world->history, (struct row){'#', world->sched.current, hash.value, idle_ns});
 }
 
 /** Steps that ran; pieces that follow each other are one row, as their cuts must not be seen. */
@@ -212,15 +229,24 @@ static void act_write_ticks(struct world *world, struct core *core, uint64_t ahe
     letter_send(world, (core->idx + 1) % world->core_count, vcpu->tick_offset << 2 | 1);
 }
 
+/** A rate for a vCPU that need not hold the turn. */
+static void rate_change(struct world *world, unsigned idx, struct random *random) {
+    static const unsigned shifts[] = {0, 1, 3, 5};
+    struct rate rate = rate_from_shift(shifts[random_below(random, COUNT(shifts))]);
+    note_state(world);
+    sched_catch_up(&world->sched);
+    note_state(world);
+    clock_set_rate(&world->sched.vcpus[idx].clock, rate);
+}
+
 /** The instruction at the present position. */
 static void act(struct world *world, struct core *core) {
-    static const unsigned shifts[] = {0, 1, 3, 5};
     struct random *random = &core->random;
     struct vcpu *vcpu = &world->sched.vcpus[core->idx];
     vtime now = clock_now(&vcpu->clock);
     note_state(world);
     note(world, 'a', core->idx);
-    switch (random_below(random, 12)) {
+    switch (random_below(random, 12 + world->sleep_acts)) {
     case 0:
     case 1:
         alarm_arm(&world->device[random_below(random, ALARMS)], now, random);
@@ -249,8 +275,11 @@ static void act(struct world *world, struct core *core) {
     case 10:
         act_write_ticks(world, core, random_below(random, 20));
         break;
+    case 11:
+        rate_change(world, core->idx, random);
+        break;
     default:
-        clock_set_rate(&vcpu->clock, rate_from_shift(shifts[random_below(random, COUNT(shifts))]));
+        vcpu_sleep(vcpu);
     }
     act_read_ticks(world, core);
     core->act_steps = vcpu->clock.steps + 1 + random_below(random, 40);
@@ -259,7 +288,8 @@ static void act(struct world *world, struct core *core) {
 /* -- The engine -------------------------------------------------------------------------------- */
 
 static uint64_t engine_grant(struct world *world) {
-    return world->grant_steps != 0 ? world->grant_steps : 1 + random_below(&world->cuts, 50);
+    uint64_t grant_steps = world->engine.grant_steps;
+    return grant_steps != 0 ? grant_steps : 1 + random_below(&world->cuts, 50);
 }
 
 /** Runs a grant, or less; always leaves after an act, which may have changed what comes next. */
@@ -293,6 +323,14 @@ static void input(struct world *world) {
     if (kind <= 1) {
         letter_send(world, (unsigned)random_below(&world->inputs, world->core_count), 2);
     }
+    if (kind == 3) {
+        letter_send(world, (unsigned)random_below(&world->inputs, world->core_count),
+                    random_u64(&world->inputs));
+    }
+    if (kind == 2) {
+        rate_change(world, (unsigned)random_below(&world->inputs, world->core_count),
+                    &world->inputs);
+    }
 }
 
 static void check_between_rounds(struct world *world) {
@@ -300,7 +338,9 @@ static void check_between_rounds(struct world *world) {
     expect(timers_due(&sched->timers) > sched->start_ns, world->seed, "a device deadline is left");
     for (unsigned i = 0; i < sched->vcpu_count; i++) {
         const struct vcpu *vcpu = &sched->vcpus[i];
-        expect(clock_now(&vcpu->clock) >= sched->start_ns, world->seed, "a clock lags behind");
+        bool lags = clock_now(&vcpu->clock) < sched->start_ns;
+        world->lag_count += lags;
+        expect(vcpu->asleep || !lags, world->seed, "a clock lags behind, and its vCPU is awake");
         expect(timers_due(&vcpu->timers) > sched->start_ns, world->seed, "a deadline is left");
         expect(vcpu->inbox_count == 0 || vcpu->inbox[0].at_ns > sched->start_ns, world->seed,
                "a message is left");
@@ -322,9 +362,16 @@ static void idle_skip(struct world *world, vtime until) {
     }
 }
 
+static struct turn world_next(struct world *world) {
+    for (unsigned i = 0; world->engine.passes_nobody && i < world->core_count; i++) {
+        world->sched.due_ns[i] = 0;
+    }
+    return sched_next(&world->sched);
+}
+
 static void world_run(struct world *world) {
     for (unsigned rounds = 0; rounds < ROUNDS;) {
-        struct turn turn = sched_next(&world->sched);
+        struct turn turn = world_next(world);
         switch (turn.kind) {
         case TURN_RUN:
             engine_run(world, &turn);
@@ -365,15 +412,17 @@ static void alarm_attach(struct world *world, struct alarm *alarm, struct timers
     assert_true(timer_attach(timers, &alarm->timer, alarm_fire, alarm));
 }
 
-static struct world *world_new(const struct random *seed, uint64_t grant_steps) {
+static struct world *world_new(const struct random *seed, const struct engine *engine) {
     struct random random = *seed;
     struct world *world = calloc(1, sizeof *world);
-    struct rate rates[VCPUS];
+    struct rate rates[CROWD];
     assert_non_null(world);
+    bool crowded = random_below(&random, 3) == 0;
     world->seed = seed;
-    world->grant_steps = grant_steps;
-    world->core_count = 1 + (unsigned)random_below(&random, VCPUS);
-    for (unsigned i = 0; i < VCPUS; i++) {
+    world->engine = *engine;
+    world->core_count = 1 + (unsigned)random_below(&random, crowded ? CROWD : VCPUS);
+    world->sleep_acts = crowded ? 24 : 0;
+    for (unsigned i = 0; i < CROWD; i++) {
         rates[i] = random_rate(&random);
     }
     const struct sched_options options = {
@@ -400,7 +449,7 @@ static struct world *world_new(const struct random *seed, uint64_t grant_steps) 
             comparator_attach(&world->sched, i, &core->comparator, comparator_change, core));
     }
     world->inputs.state = random_u64(&random);
-    world->cuts.state = grant_steps + 99;
+    world->cuts.state = engine->grant_steps + 99;
     return world;
 }
 
@@ -412,41 +461,48 @@ static void world_free(struct world *world) {
 
 /* -- The test ---------------------------------------------------------------------------------- */
 
-static void expect_same(const struct history *a, const struct history *b, uint64_t grant_steps,
-                        const struct random *seed) {
+static void expect_same(const struct history *a, const struct history *b,
+                        const struct engine *engine, const struct random *seed) {
+    const char *passing = engine->passes_nobody ? "nobody passed over" : "sleepers passed over";
     for (size_t i = 0; i < a->count && i < b->count; i++) {
         const struct row *x = &a->rows[i];
         const struct row *y = &b->rows[i];
         expect(x->what == y->what && x->who == y->who && x->a == y->a && x->b == y->b, seed,
-               "grant %llu, row %zu: %c %u %llu %llu instead of %c %u %llu %llu",
-               (unsigned long long)grant_steps, i, y->what, y->who, (unsigned long long)y->a,
-               (unsigned long long)y->b, x->what, x->who, (unsigned long long)x->a,
-               (unsigned long long)x->b);
+               "grant %llu, %s, row %zu: %c %u %llu %llu instead of %c %u %llu %llu",
+               (unsigned long long)engine->grant_steps, passing, i, y->what, y->who,
+               (unsigned long long)y->a, (unsigned long long)y->b, x->what, x->who,
+               (unsigned long long)x->a, (unsigned long long)x->b);
     }
-    expect(a->count == b->count, seed, "grant %llu: another length",
-           (unsigned long long)grant_steps);
+    expect(a->count == b->count, seed, "grant %llu, %s: another length",
+           (unsigned long long)engine->grant_steps, passing);
 }
 
-static void histories_do_not_depend_on_grants(void **state) {
+static void histories_do_not_depend_on_the_engine(void **state) {
     (void)state;
-    static const uint64_t grants[] = {1, 2, 7, 0};
+    static const struct engine best = {.grant_steps = UINT64_MAX};
+    static const struct engine others[] = {{1, false}, {2, false},         {7, false},
+                                           {0, false}, {UINT64_MAX, true}, {0, true}};
     struct random seeds = random_start(8);
     size_t seen[128] = {0};
+    uint64_t lag_count = 0;
     for (unsigned run = 0; run < 150; run++) {
         struct random seed = {.seed = seeds.seed + run, .state = (seeds.seed + run) * 2 + 1};
-        struct world *whole = world_new(&seed, UINT64_MAX);
+        struct world *whole = world_new(&seed, &best);
         world_run(whole);
+        lag_count += whole->lag_count;
         for (size_t i = 0; i < whole->history.count; i++) {
             seen[(unsigned char)whole->history.rows[i].what]++;
         }
-        for (size_t i = 0; i < COUNT(grants); i++) {
-            struct world *cut = world_new(&seed, grants[i]);
-            world_run(cut);
-            expect_same(&whole->history, &cut->history, grants[i], &seed);
-            world_free(cut);
+        for (size_t i = 0; i < COUNT(others); i++) {
+            struct world *other = world_new(&seed, &others[i]);
+            world_run(other);
+            expect(!others[i].passes_nobody || other->lag_count == 0, &seed, "passed over");
+            expect_same(&whole->history, &other->history, &others[i], &seed);
+            world_free(other);
         }
         world_free(whole);
     }
+    expect(lag_count > 10000, &seeds, "hardly anybody was passed over");
     for (const char *what = "xatmvCcrize#"; *what != '\0'; what++) {
         expect(seen[(unsigned char)*what] > 100, &seeds, "%c was hardly tested", *what);
     }
@@ -454,7 +510,7 @@ static void histories_do_not_depend_on_grants(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(histories_do_not_depend_on_grants),
+        cmocka_unit_test(histories_do_not_depend_on_the_engine),
     };
     return cmocka_run_group_tests_name("sched_cuts", tests, NULL, NULL);
 }
