@@ -267,7 +267,7 @@ bool mmu_fetch_fill(struct hart *hart) {
     }
     hart->fetch_fills++;
     if (!harts->parallel) {
-        mmu_flag_tables(harts, &translation);
+        mmu_flag_tables(hart, &translation);
         mmu_note(&code->fetch_note, hart->pc);
         mmu_flag_page(harts, translation.address, PAGE_CODE);
     }

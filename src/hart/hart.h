@@ -59,6 +59,7 @@ struct harts {
     struct hart *writer; /* hart whose store is under way, NULL for a device's */
     uint64_t *tables;    /* RAM pages flagged as page tables: TABLES_MAX of room */
     size_t table_count;
+    uint64_t *table_users;         /* for each RAM page: bits of harts that rest on a leaf in it */
     uint64_t table_stores;         /* to pages flagged as page tables */
     struct slot_note *write_notes; /* for each RAM page: write permission in data TLBs */
 };

@@ -151,11 +151,12 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
     unsigned count = sched->vcpu_count;
     harts->hart = calloc(count, sizeof(struct hart *));
     harts->tables = calloc(TABLES_MAX, sizeof *harts->tables);
+    harts->table_users = calloc(bus->ram.size_bytes >> PAGE_SHIFT, sizeof *harts->table_users);
     harts->write_notes = calloc(bus->ram.size_bytes >> PAGE_SHIFT, sizeof *harts->write_notes);
     harts->decoder = decoder_new(ext);
     harts->code = code_new(&bus->ram);
-    bool complete = harts->hart != NULL && harts->tables != NULL && harts->write_notes != NULL &&
-                    harts->decoder != NULL && harts->code != NULL;
+    bool complete = harts->hart != NULL && harts->tables != NULL && harts->table_users != NULL &&
+                    harts->write_notes != NULL && harts->decoder != NULL && harts->code != NULL;
     while (complete && harts->count < count) {
         harts->hart[harts->count] = hart_new(harts, harts->count);
         complete = harts->hart[harts->count] != NULL;
@@ -181,6 +182,7 @@ void harts_free(struct harts *harts) {
     }
     free(harts->hart);
     free(harts->tables);
+    free(harts->table_users);
     free(harts->write_notes);
     decoder_free(harts->decoder);
     code_free(harts->code, &harts->bus->ram);

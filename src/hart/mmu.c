@@ -14,7 +14,8 @@
  * it takes place, which looks at what stands there until now:
  *      - an invalid entry: nothing can rest on it, nothing is dropped. Most stores to page tables
  * are these.
- *      - a leaf: the entries that rest on it are found by its place and dropped, on every hart.
+ *      - a leaf: the entries that rest on it are found by its place and dropped, on every hart that
+ * has had any from that page (table_users, in which 64 harts have a bit each, and more share them).
  *      - a pointer: if the table it leads to is a leaf table, what rests there is dropped; if that
  * table still has pointers, everything is, and all table flags with it.
  * 3. Walks refuse what permission or a missing A or D bit forbids, and entries hold only what walks
@@ -140,6 +141,7 @@ void mmu_drop_all(struct harts *harts) {
     for (size_t i = 0; i < harts->table_count; i++) {
         harts->bus->ram.page_flags[harts->tables[i]] &=
             (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE | PAGE_POINTER_TABLE);
+        harts->table_users[harts->tables[i]] = 0;
     }
     harts->table_count = 0;
 }
@@ -174,11 +176,22 @@ static void slots_drop(struct hart *hart, const struct leaves *leaves, unsigned 
     }
 }
 
+static uint64_t user_bit(unsigned hart_idx) {
+    return UINT64_C(1) << hart_idx % 64;
+}
+
+/** May the hart have entries that rest on a leaf in the page of @p leaf? */
+static bool table_used(const struct harts *harts, unsigned hart_idx, paddr leaf) {
+    return (harts->table_users[ram_page(&harts->bus->ram, leaf)] & user_bit(hart_idx)) != 0;
+}
+
 static void leaves_drop(struct harts *harts, const struct leaves *leaves, unsigned slot,
                         unsigned step) {
     for (unsigned i = 0; i < harts->count; i++) {
-        slots_drop(harts->hart[i], leaves, slot, step);
-        harts->hart[i]->check = true;
+        if (table_used(harts, i, leaves->first)) {
+            slots_drop(harts->hart[i], leaves, slot, step);
+            harts->hart[i]->check = true;
+        }
     }
 }
 
@@ -204,8 +217,9 @@ static void leaf_flags_clear(struct harts *harts, paddr leaf) {
     for (unsigned i = 0; i < harts->count; i++) {
         harts->hart[i]->check = true; /* rule 5: an engine may hold what the TLB has forgotten */
     }
-    harts->bus->ram.page_flags[ram_page(&harts->bus->ram, leaf)] &=
-        (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE);
+    uint64_t page = ram_page(&harts->bus->ram, leaf);
+    harts->bus->ram.page_flags[page] &= (uint8_t) ~(PAGE_LEAF_TABLE | PAGE_SPAN_TABLE);
+    harts->table_users[page] = 0;
 }
 
 /** Now and then: a page in which nothing rests any more is no table. What was reached through
@@ -220,7 +234,7 @@ static void table_review(struct harts *harts, paddr at, uint8_t flags) {
         return;
     }
     for (unsigned i = 0; i < harts->count; i++) {
-        if (page_rests(harts->hart[i], at & ~(paddr)(PAGE_BYTES - 1))) {
+        if (table_used(harts, i, at) && page_rests(harts->hart[i], at & ~(paddr)(PAGE_BYTES - 1))) {
             return;
         }
     }
@@ -535,7 +549,8 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
 
 /* -- Filling ----------------------------------------------------------------------------------- */
 
-void mmu_flag_tables(struct harts *harts, const struct translation *translation) {
+void mmu_flag_tables(struct hart *hart, const struct translation *translation) {
+    struct harts *harts = hart->harts;
     if (harts->table_count + WALK_LEVELS_MAX > TABLES_MAX) {
         mmu_drop_all(harts);
     }
@@ -545,6 +560,7 @@ void mmu_flag_tables(struct harts *harts, const struct translation *translation)
     if (translation->leaf != TLB_NO_LEAF) {
         table_flag(harts, translation->leaf,
                    translation->spans ? PAGE_SPAN_TABLE : PAGE_LEAF_TABLE);
+        harts->table_users[ram_page(&harts->bus->ram, translation->leaf)] |= user_bit(hart->id);
     }
 }
 
@@ -555,7 +571,7 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
     }
     hart->data_fills++;
     if (!hart->harts->parallel) {
-        mmu_flag_tables(hart->harts, translation);
+        mmu_flag_tables(hart, translation);
     }
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);

@@ -54,8 +54,8 @@ struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address);
  */
 void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation);
 
-/** Flags the page tables that an entry is about to rest on. */
-void mmu_flag_tables(struct harts *harts, const struct translation *translation);
+/** Flags the page tables that an entry of the hart is about to rest on. */
+void mmu_flag_tables(struct hart *hart, const struct translation *translation);
 
 /** Sets a flag on the page of @p address and keeps the invariant of enum page_flag. */
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag);
