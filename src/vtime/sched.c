@@ -131,8 +131,11 @@ static vtime passed_ns(const struct sched *sched, unsigned idx) {
 }
 
 static void vcpu_sleep_until(struct vcpu *vcpu, vtime until) {
-    vcpu->idle_ns += (uint64_t)max_i64(until - clock_now(&vcpu->clock), 0);
-    clock_sleep(&vcpu->clock, until);
+    vtime now = clock_now(&vcpu->clock);
+    if (until > now) {
+        vcpu->idle_ns += (uint64_t)(until - now);
+        clock_sleep(&vcpu->clock, until);
+    }
 }
 
 static void vcpu_catch_up(struct sched *sched, unsigned idx) {
