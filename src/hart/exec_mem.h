@@ -85,6 +85,9 @@ static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsi
     paddr address;
     enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_READ, &address);
     if (flow == FLOW_NEXT) {
+        if (hart->harts->parallel && (insn->imm & INSN_RL) != 0) {
+            __atomic_thread_fence(__ATOMIC_SEQ_CST); /* stores before it are done */
+        }
         uint64_t value = exec_atomic_read(hart, address, size_bytes);
         hart->x[insn->rd] = value;
         hart->reserved = true;

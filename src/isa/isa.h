@@ -96,6 +96,9 @@ struct insn {
     uint32_t bits;  /* the instruction as fetched, zero-extended when compressed (for mtval) */
 };
 
+/** Orders of an atomic, in its immediate. */
+enum { INSN_RL = 1, INSN_AQ = 2 };
+
 /* -- decode.c ---------------------------------------------------------------------------------- */
 
 struct decoder;

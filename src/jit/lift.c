@@ -189,6 +189,14 @@ static void lift_fence(struct lift *lift) {
     }
 }
 
+/* A load-reserved is a load: rl keeps it behind stores before it. */
+static void lift_release(struct lift *lift) {
+    bool loads = lift->insn->op == OP_lr_w || lift->insn->op == OP_lr_d;
+    if (lift->region->parallel && loads && (lift->insn->imm & INSN_RL) != 0) {
+        append(lift, (struct ir){.op = IR_fence});
+    }
+}
+
 /** @return false: it is in no special form. */
 static bool lift_special(struct lift *lift) {
     switch (lift->insn->op) {
@@ -424,8 +432,7 @@ static bool host_can(const struct lift *lift, const struct row *row) {
         return false;
     }
     const struct insn *insn = lift->insn;
-    if (!host_has(&lift->region->features, (enum ir_op)row->op) ||
-        (lift->region->parallel && row->shape == SHAPE_AT)) {
+    if (!host_has(&lift->region->features, (enum ir_op)row->op)) {
         return false;
     }
     if ((op_traits(insn->op) & T_RM) == 0) {
@@ -447,6 +454,7 @@ static void lift_insn(struct lift *lift) {
         append(lift, (struct ir){.op = IR_call, .rd = lift->insn->rd, .site = site(lift)});
         return;
     }
+    lift_release(lift);
     struct ir ir = lift_row(lift, row);
     if (ir.op < IR_load && ir.rd == X_SINK) {
         return;

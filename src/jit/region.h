@@ -83,7 +83,7 @@ struct jit_region {
     unsigned block_count;
     struct region_block blocks[REGION_BLOCKS_MAX]; /* by offset, ascending */
     unsigned ir_count;
-    struct ir ir[REGION_INSNS_MAX * 2];
+    struct ir ir[(REGION_INSNS_MAX + REGION_BLOCKS_MAX) * 2]; /* at most two for each of both */
     struct register_map map;
     unsigned window_count;
     struct window windows[WINDOWS_MAX];

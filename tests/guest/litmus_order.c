@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory order between two harts: message passing, store buffering with fences, coherence. What
- * RVWMO forbids is seen under no policy (law 10, DESIGN section 3).
+/* Memory order between two harts: message passing, store buffering with fences and with rl,
+ * coherence. What RVWMO forbids is seen under no policy (law 10, DESIGN section 3).
  *
  * expect: exit 0
  * harts: 2
@@ -40,23 +40,40 @@ static void pass_messages(uint64_t hart) {
     }
 }
 
-/* Without the fence a store may wait in a buffer while the load behind it is done. */
-static void buffer_stores(uint64_t hart) {
-    for (uint64_t round = 1; round <= ROUNDS; round++) {
+enum way { BY_FENCE, BY_RELEASE, WAYS };
+
+/* Without the fence, or rl of the load-reserved, a store may wait in a buffer while the load behind
+ * it is done. */
+static uint64_t load_behind(volatile uint64_t *at, enum way way, uint64_t hart) {
+    uint64_t value;
+    if (way == BY_RELEASE) {
+        __asm__ volatile("lr.d.aqrl %0, (%1)" : "=r"(value) : "r"(at) : "memory");
+        return value;
+    }
+    if (hart == 0) {
+        fence(w, r);
+    } else {
+        fence(rw, rw);
+    }
+    return *at;
+}
+
+static void buffer_stores(uint64_t hart, enum way way) {
+    uint64_t rounds = way == BY_FENCE ? ROUNDS : ROUNDS / 5;
+    for (uint64_t round = 1; round <= rounds; round++) {
+        uint64_t now = 3 * (round + way * ROUNDS);
         x.value = y.value = 0;
-        meet(hart, 3 * round);
+        meet(hart, now);
         if (hart == 0) {
             x.value = 1;
-            fence(w, r);
-            seen[0].value = y.value;
+            seen[0].value = load_behind(&y.value, way, hart);
         } else {
             y.value = 1;
-            fence(rw, rw);
-            seen[1].value = x.value;
+            seen[1].value = load_behind(&x.value, way, hart);
         }
-        meet(hart, 3 * round + 1);
+        meet(hart, now + 1);
         check(seen[0].value + seen[1].value != 0);
-        meet(hart, 3 * round + 2);
+        meet(hart, now + 2);
     }
 }
 
@@ -79,7 +96,8 @@ uint64_t guest_main(uint64_t hart, const void *device_tree) {
     pass_messages(hart);
     meet(hart, 2);
     read_in_order(hart);
-    buffer_stores(hart);
+    buffer_stores(hart, BY_FENCE);
+    buffer_stores(hart, BY_RELEASE);
     meet(hart, UINT64_MAX - 1);
     for (;;) {
         if (hart == 0) {
