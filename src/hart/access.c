@@ -266,7 +266,9 @@ bool mmu_fetch_fill(struct hart *hart) {
         return true;
     }
     hart->fetch_fills++;
-    if (!harts->parallel) {
+    if (harts->parallel) {
+        mmu_span(hart, hart->pc, &translation);
+    } else {
         mmu_flag_tables(hart, &translation);
         mmu_note(&code->fetch_note, hart->pc);
         mmu_flag_page(harts, translation.address, PAGE_CODE);

@@ -46,7 +46,9 @@ static inline enum flow exec_supervisor_fence(struct hart *hart, const struct in
     if (hart->priv == PRIV_U || (hart->priv == PRIV_S && (hart->mstatus & trap_bit) != 0)) {
         return exec_illegal(hart, insn);
     }
-    if (hart->harts->parallel) {
+    if (hart->harts->parallel && insn->rs1 != 0) {
+        mmu_flush_page(hart, hart->x[insn->rs1]);
+    } else if (hart->harts->parallel) {
         mmu_flush(hart);
     }
     return exec_done(hart, insn);

@@ -262,6 +262,7 @@ struct hart {
     uint64_t tlb_context[TLB_SETS];       /* data_context that a set belongs to, or TLB_EMPTY */
     uint64_t fetch_set_context[TLB_SETS]; /* fetch_context, likewise */
     unsigned tlb_next, fetch_next;        /* set to be given to the next context */
+    vaddr spans_first, spans_last;        /* all that entries rest on whose leaf maps more pages */
     uint64_t space_satp[256];             /* satp that a translation space number stands for */
     bool space_used[256];
     unsigned pmp_count;               /* PMP entries up to the last that is on */
@@ -402,7 +403,8 @@ struct translation {
                          together */
     paddr leaf;       /* address of the leaf entry, TLB_NO_LEAF when untranslated */
     bool spans;       /* the leaf maps more than one page */
-    bool whole_page;  /* allowed holds for the whole page: may go to a TLB */
+    uint64_t span_bytes; /* that it maps, or says so with its neighbours; 0 when untranslated */
+    bool whole_page;     /* allowed holds for the whole page: may go to a TLB */
     paddr pointers[WALK_LEVELS_MAX]; /* addresses of the entries that led to the leaf */
     unsigned pointer_count;
 };
@@ -419,6 +421,8 @@ enum privilege mmu_data_privilege(const struct hart *hart);
 
 /** Drops this hart's TLBs. */
 void mmu_flush(struct hart *hart);
+/** Drops whatever rests on the leaf that maps @p address, in any space, or did so before. */
+void mmu_flush_page(struct hart *hart, vaddr address);
 
 /** Contexts for the TLB keys; called by hart_changed. */
 void mmu_set_contexts(struct hart *hart);

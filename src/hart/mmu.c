@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Address translation, and TLBs that nobody can see.
  *
- * Law 13 wants that no stale translation is ever used, so sfence.vma has nothing to do here. A TLB
- * entry is a pure function of page tables in memory, of its context (translation space, privilege,
- * SUM, MXR) and of PMP and menvcfg:
+ * While harts take turns, law 13 wants that no stale translation is ever used, so sfence.vma has
+ * nothing to do here. A TLB entry is a pure function of page tables in memory, of its context
+ * (translation space, privilege, SUM, MXR) and of PMP and menvcfg:
  *
  * 1. The context is part of the key. A change of satp, privilege, SUM or MXR selects other entries
  * and drops none. ASIDs need no tag of their own: the space is named by satp as a whole, and
@@ -29,7 +29,8 @@
  * to it, so freed tables do not stay slow.
  *
  * Rejected: flushing on sfence.vma alone, as hardware does. It is legal, but then what a guest
- * without fences sees would depend on the size of the TLB, on grants and on cache drops. */
+ * without fences sees would depend on the size of the TLB, on grants and on cache drops. Harts that
+ * run at the same time do just that: there, rule 2 would stop them all at each store to a table. */
 #include "hart/mmu.h"
 
 #include <string.h>
@@ -131,7 +132,35 @@ void mmu_flush(struct hart *hart) {
     memset(hart->fetch_set_context, 0xff, sizeof hart->fetch_set_context);
     data_set_select(hart);
     fetch_set_select(hart);
+    hart->spans_first = UINT64_MAX;
+    hart->spans_last = 0;
     hart->check = true;
+}
+
+/* A leaf that maps more than a page has its entries in any slots. All that such leaves map is kept
+ * as one range, which a kernel's own memory fills well, and what it unmaps often lies outside. */
+void mmu_flush_page(struct hart *hart, vaddr address) {
+    if (address >= hart->spans_first && address <= hart->spans_last) {
+        mmu_flush(hart);
+        return;
+    }
+    unsigned slot = (unsigned)(address >> PAGE_SHIFT) % TLB_ENTRIES;
+    for (unsigned set = 0; set < TLB_SETS; set++) {
+        for (unsigned i = slot; i < TLB_SLOTS; i += TLB_ENTRIES) {
+            memset(&hart->tlb[set][i], 0xff, sizeof hart->tlb[set][i]);
+            memset(&hart->fetch[set][i], 0xff, sizeof hart->fetch[set][i]);
+        }
+    }
+    hart->check = true;
+}
+
+void mmu_span(struct hart *hart, vaddr address, const struct translation *translation) {
+    if (translation->span_bytes > PAGE_BYTES) {
+        vaddr first = address & ~(translation->span_bytes - 1);
+        vaddr last = first + (translation->span_bytes - 1);
+        hart->spans_first = min_u64(hart->spans_first, first);
+        hart->spans_last = last > hart->spans_last ? last : hart->spans_last;
+    }
 }
 
 void mmu_drop_all(struct harts *harts) {
@@ -466,6 +495,7 @@ static paddr leaf_address(const struct walk *walk) {
         span = 0xffff;
         page &= ~span;
     }
+    walk->out->span_bytes = span + 1;
     return page | (walk->address & span);
 }
 
@@ -570,7 +600,9 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
         return;
     }
     hart->data_fills++;
-    if (!hart->harts->parallel) {
+    if (hart->harts->parallel) {
+        mmu_span(hart, address, translation);
+    } else {
         mmu_flag_tables(hart, translation);
     }
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);

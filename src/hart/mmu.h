@@ -54,6 +54,9 @@ struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address);
  */
 void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation);
 
+/** Parallel: notes, for mmu_flush_page(), what the leaf of an entry maps. */
+void mmu_span(struct hart *hart, vaddr address, const struct translation *translation);
+
 /** Flags the page tables that an entry of the hart is about to rest on. */
 void mmu_flag_tables(struct hart *hart, const struct translation *translation);
 
