@@ -40,10 +40,8 @@ static inline enum flow exec_fence_i(struct hart *hart, const struct insn *insn)
     return exec_done(hart, insn);
 }
 
-/** Supervisor fences: illegal in U mode, and in S mode under @p trap_bit of mstatus. */
-static inline enum flow exec_supervisor_fence(struct hart *hart, const struct insn *insn,
-                                              uint64_t trap_bit) {
-    if (hart->priv == PRIV_U || (hart->priv == PRIV_S && (hart->mstatus & trap_bit) != 0)) {
+static inline enum flow exec_sfence_vma(struct hart *hart, const struct insn *insn) {
+    if (hart->priv == PRIV_U || (hart->priv == PRIV_S && (hart->mstatus & MSTATUS_TVM) != 0)) {
         return exec_illegal(hart, insn);
     }
     if (hart->harts->parallel && insn->rs1 != 0) {
@@ -54,20 +52,18 @@ static inline enum flow exec_supervisor_fence(struct hart *hart, const struct in
     return exec_done(hart, insn);
 }
 
-static inline enum flow exec_sfence_vma(struct hart *hart, const struct insn *insn) {
-    return exec_supervisor_fence(hart, insn, MSTATUS_TVM);
+static inline enum flow exec_sinval_vma(struct hart *hart, const struct insn *insn) {
+    return exec_sfence_vma(hart, insn);
 }
 
-static inline enum flow exec_sinval_vma(struct hart *hart, const struct insn *insn) {
-    return exec_supervisor_fence(hart, insn, MSTATUS_TVM);
-}
+/* These two order sinval.vma with what comes before and behind: a hart walks in program order. */
 
 static inline enum flow exec_sfence_w_inval(struct hart *hart, const struct insn *insn) {
-    return exec_supervisor_fence(hart, insn, 0);
+    return hart->priv == PRIV_U ? exec_illegal(hart, insn) : exec_done(hart, insn);
 }
 
 static inline enum flow exec_sfence_inval_ir(struct hart *hart, const struct insn *insn) {
-    return exec_supervisor_fence(hart, insn, 0);
+    return exec_sfence_w_inval(hart, insn);
 }
 
 /* -- Calls and returns ------------------------------------------------------------------------- */

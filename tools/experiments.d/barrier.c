@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Harts that keep waiting for each other: ROUNDS barriers, with a few microseconds of work between
- * them, not the same for all. Whoever comes early spins, so the steps that a run takes tell how long
- * harts wait to see each other's stores. */
+ * them, not the same for all. Whoever comes early spins, so the steps that a run takes tell how
+ * long harts wait to see each other's stores. */
 #include "say.h"
 
 enum { ROUNDS = 2000, WORK_MAX = 1024 };
