@@ -630,6 +630,13 @@ static void options_defaults(struct run_options *options) {
     options->machine.rates = options->rates;
 }
 
+static vtime quantum_default(const struct machine_options *machine) {
+    if (machine->time != TIME_LOCKSTEP) {
+        return max_i64(min_i64(QUANTUM_PARALLEL_NS, machine->max_skew_ns), QUANTUM_MIN_NS);
+    }
+    return machine->hart_count == 1 ? QUANTUM_ALONE_NS : QUANTUM_DEFAULT_NS;
+}
+
 enum status run_options_parse(int argc, char **argv, struct run_options *options,
                               struct error *error) {
     options_defaults(options);
@@ -641,9 +648,7 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
         return status;
     }
     if (options->machine.quantum_ns == 0) {
-        options->machine.quantum_ns = options->machine.time != TIME_LOCKSTEP ? QUANTUM_PARALLEL_NS
-                                      : options->machine.hart_count == 1     ? QUANTUM_ALONE_NS
-                                                                             : QUANTUM_DEFAULT_NS;
+        options->machine.quantum_ns = quantum_default(&options->machine);
     }
     status = options_check(options, error);
     if (status == STATUS_OK) {

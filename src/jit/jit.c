@@ -442,16 +442,19 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
         if (entry != 0) {
             at = code_run(jit, hart, at, end, entry);
         }
-        if (hart->check || hart->leave || (entry != 0 && (at != before || hart->pc != pc))) {
+        bool moved = entry != 0 && (at != before || hart->pc != pc);
+        bool ends = end - at < BLOCK_INSNS_MAX; /* code would not go far, if it goes at all */
+        if (hart->check || hart->leave || (moved && !ends)) {
             continue;
         }
-        if (loosely && entry != 0 && at > start && end - at < BLOCK_INSNS_MAX) {
+        if (loosely && ends && at > start) {
             break;
         }
+        uint64_t from = at;
         hart->heat_floor = entry != 0 ? INT64_MIN : 0;
         at = interp_blocks(hart, at, entry != 0 ? min_u64(end, at + BLOCK_INSNS_MAX) : end);
         if (entry != 0) {
-            jit->stats.tail_steps += at - before;
+            jit->stats.tail_steps += at - from;
         } else if (at < end && !hart->check && !hart->leave && entry_at(hart) == 0) {
             jit->options.translating(jit->options.owner, true);
             translate(jit, hart);

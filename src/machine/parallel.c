@@ -7,29 +7,33 @@
  *
  * 1. Memory is the only thing that harts touch at the same time (hart/hart.h, harts_go_parallel).
  * 2. A hart that sleeps waits on its own condition; whoever leaves a message or moves VIRTUAL past
- *    its deadline signals it.
+ *    its deadline signals it. A hart that runs looks after every slice of its grant whether it is
+ *    wanted: so a grant may be long, which is cheap, and a message need not wait for its end.
  * 3. Whatever ends or resets the machine sets `stops`; each seat sees it behind its grant, which is
  *    bounded; then the coordinator joins them all and acts alone.
  * 4. The coordinator alone waits for the outside, and moves time while all harts sleep. */
 #include "machine/machine.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-enum { LOOK_NS = 1000000, FREE_GRANT_STEPS = 100000 };
+enum { LOOK_NS = 1000000, FREE_GRANT_STEPS = 100000, SLICE_STEPS = 25000 };
 
 /** A hart's thread. */
 struct seat {
     struct parallel *parallel;
     unsigned idx;
     struct jit *jit; /* NULL: it interprets */
+    vtime until_ns;  /* of its last grant */
     pthread_t thread;
     pthread_cond_t wake;
     uint64_t instructions; /* retired when its last grant ended */
     uint64_t data_fills, fetch_fills;
     struct jit_stats translator;
-    bool waits;  /* to be woken by another's grant, or by a reader of the console */
-    bool sleeps; /* to be woken by a message or a deadline */
+    atomic_bool wanted; /* it should end its grant soon */
+    bool waits;         /* to be woken by another's grant, or by a reader of the console */
+    bool sleeps;        /* to be woken by a message or a deadline */
 };
 
 struct parallel {
@@ -56,10 +60,23 @@ static void look(void *owner, struct hart *hart) {
     clock_sleep(hart->clock, host_now(owner));
 }
 
+static void want(struct seat *seat) {
+    atomic_store_explicit(&seat->wanted, true, memory_order_relaxed);
+}
+
+/** Something is due at @p due on VIRTUAL, and perhaps before who moves it would look. */
+static void holder_hurry(struct parallel *parallel, vtime due) {
+    unsigned holder = parallel->token.holder;
+    if (holder != VCPU_NONE && due < parallel->seats[holder].until_ns) {
+        want(&parallel->seats[holder]);
+    }
+}
+
 static void gate(void *owner, struct hart *hart, bool enters) {
     struct parallel *parallel = owner;
     struct sched *sched = &parallel->machine->sched;
     if (!enters) {
+        holder_hurry(parallel, timers_due(&sched->timers));
         pthread_mutex_unlock(&parallel->lock);
         return;
     }
@@ -73,6 +90,7 @@ static void gate(void *owner, struct hart *hart, bool enters) {
 
 static void posted(void *owner, unsigned target) {
     struct parallel *parallel = owner;
+    want(&parallel->seats[target]);
     pthread_cond_signal(&parallel->seats[target].wake);
 }
 
@@ -82,7 +100,7 @@ static void stop_all(struct parallel *parallel) {
     parallel->stops = true;
     pthread_cond_signal(&parallel->changed);
     for (unsigned i = 0; i < parallel->seat_count; i++) {
-        pthread_cond_signal(&parallel->seats[i].wake);
+        posted(parallel, i);
     }
 }
 
@@ -96,16 +114,36 @@ static void others_wake(struct parallel *parallel) {
     }
 }
 
+static uint64_t engine_run(struct seat *seat, struct hart *hart, uint64_t steps, bool loosely) {
+    return seat->jit == NULL ? interp_run(hart, steps)
+           : loosely         ? jit_run_loosely(seat->jit, hart, steps)
+                             : jit_run(seat->jit, hart, steps);
+}
+
+/** Runs a grant, slice by slice. @return Steps taken. */
+static uint64_t slices_run(struct seat *seat, struct hart *hart, uint64_t budget_steps,
+                           bool loosely) {
+    uint64_t left_steps = budget_steps;
+    bool wanted = false;
+    while (left_steps > 0 && !wanted) {
+        bool last = left_steps <= SLICE_STEPS;
+        uint64_t slice_steps = last ? left_steps : SLICE_STEPS;
+        left_steps -= engine_run(seat, hart, slice_steps, !last || loosely);
+        wanted = hart->leave || (last && loosely) ||
+                 atomic_load_explicit(&seat->wanted, memory_order_relaxed);
+    }
+    return budget_steps - left_steps;
+}
+
 static void grant_run(struct seat *seat, const struct turn *turn) {
     struct parallel *parallel = seat->parallel;
     struct machine *machine = parallel->machine;
     struct hart *hart = machine->harts.hart[seat->idx];
     uint64_t budget_steps = turn_budget(machine, turn);
-    bool loose = turn->loose && budget_steps == turn->budget_steps;
+    bool loosely = turn->loose && budget_steps == turn->budget_steps;
+    seat->until_ns = turn->until_ns;
     pthread_mutex_unlock(&parallel->lock);
-    uint64_t ran_steps = seat->jit == NULL ? interp_run(hart, budget_steps)
-                         : loose           ? jit_run_loosely(seat->jit, hart, budget_steps)
-                                           : jit_run(seat->jit, hart, budget_steps);
+    uint64_t ran_steps = slices_run(seat, hart, budget_steps, loosely);
     pthread_mutex_lock(&parallel->lock);
     machine->sched.current = seat->idx;
     machine->steps += ran_steps;
@@ -157,7 +195,13 @@ static void *seat_run(void *of) {
             continue;
         }
         vtime now = parallel->follows_host ? host_now(parallel) : 0;
+        atomic_store_explicit(&seat->wanted, false, memory_order_relaxed);
+        unsigned holder = parallel->token.holder;
         struct turn turn = token_next(&parallel->token, seat->idx, now);
+        if (turn.kind == TURN_IDLE) { /* others move VIRTUAL to where it wakes */
+            bool handed = parallel->token.holder != holder;
+            holder_hurry(parallel, handed ? 0 : turn.until_ns);
+        }
         if (turn.kind == TURN_RUN) {
             grant_run(seat, &turn);
         } else {
