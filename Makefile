@@ -95,7 +95,7 @@ check:
 
 # What is missing is installed first, so make has to look at the host again: hence the second make.
 test soak:
-	tools/setup build guest peer
+	tools/setup build guest peer $(if $(filter soak,$@),bench)
 	$(MAKE) $(jobs) all units
 	$(MAKE) $(jobs) MODE=asan all units
 	$(MAKE) $(jobs) MODE=tsan all

@@ -31,6 +31,8 @@ test | soak) suites="
     asan-units    $sanitized tests/units.sh
     asan-cli      $sanitized tests/cli/run.sh
     asan-boot     $sanitized tests/boot/run.sh once $tier
+    parallel      tests/boot/run.sh parallel $tier
+    many          tests/boot/run.sh many $tier
     races         SANDGLASS=out/tsan/sandglass tests/guest/run.sh races
     diff          tests/diff/run.sh $tier
     random        tests/random/run.sh $tier
@@ -41,7 +43,10 @@ test | soak) suites="
     boot-sleep    tests/boot/run.sh sleep $tier
     console       tests/boot/interactive.py
     units         tests/units.sh
-    fuzz          tests/fuzz/run.sh $tier" ;;
+    fuzz          tests/fuzz/run.sh $tier"
+    [ "$tier" = test ] || suites+="
+    litmus        tests/guest/run.sh litmus
+    stress        tests/boot/run.sh stress $tier" ;;
 fuzz) suites='
     diff          tests/diff/run.sh fuzz
     random        tests/random/run.sh fuzz --minutes 10

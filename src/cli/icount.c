@@ -203,8 +203,10 @@ static enum status icount_check(const struct run_options *options, const struct 
         reason = "shift=auto and align=on both follow the host's clock; drop one";
     } else if (icount->adapts && options->harts != NULL) {
         reason = "shift=auto gives all harts one rate, --hart gives them their own; drop one";
-    } else if ((icount->adapts || icount->aligns) && options->machine.time != TIME_LOCKSTEP) {
-        reason = "shift=auto and align=on need --time lockstep";
+    } else if (icount->adapts && options->machine.time != TIME_LOCKSTEP) {
+        reason = "shift=auto needs --time lockstep, where all harts have one rate; drop one";
+    } else if (icount->aligns && options->machine.time == TIME_FREE) {
+        reason = "align=on waits for the host's clock, --time free follows it; drop one";
     } else if (icount->adapts && options->machine.engine == ENGINE_CHECK) {
         reason = "shift=auto changes with the host, --engine check compares; drop one";
     }

@@ -526,6 +526,32 @@ static enum status conflict(struct error *error, const char *a, const char *why)
     return error_set(error, STATUS_USAGE, "%s %s", a, why);
 }
 
+/** What harts that run at the same time cannot have; free, whose clocks are the host's, even less. */
+static enum status policy_check(const struct run_options *options, struct error *error) {
+    const struct machine_options *machine = &options->machine;
+    const char *steps = "needs --time lockstep, where every step has its place";
+    const char *rates = "says how long steps take; with --time free time is the host's: drop one";
+    if (machine->engine == ENGINE_CHECK) {
+        return conflict(error, "--engine check", steps);
+    }
+    if (machine->hash_at_count > 0) {
+        return conflict(error, "--hash-at", steps);
+    }
+    if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->uncounted) {
+        return conflict(error, "--grant, --drop-caches, --no-accounting", steps);
+    }
+    if (machine->dump_items != 0) {
+        return conflict(error, "--dump", steps);
+    }
+    if (machine->time == TIME_FREE && options->harts != NULL) {
+        return conflict(error, "--hart", rates);
+    }
+    if (machine->time == TIME_FREE && machine->quantum_ns != 0) {
+        return conflict(error, "--quantum", rates);
+    }
+    return STATUS_OK;
+}
+
 static enum status options_check(const struct run_options *options, struct error *error) {
     const struct machine_options *machine = &options->machine;
     bool bios_file = machine->bios != NULL && strcmp(machine->bios, "none") != 0 &&
@@ -533,20 +559,8 @@ static enum status options_check(const struct run_options *options, struct error
     if (machine->uncounted && machine->engine != ENGINE_AUTO && machine->engine != ENGINE_JIT) {
         return conflict(error, "--no-accounting", "is for the translator; use --engine jit");
     }
-    if (machine->time != TIME_LOCKSTEP) {
-        const char *steps = "needs --time lockstep, where every step has its place";
-        if (machine->engine == ENGINE_CHECK) {
-            return conflict(error, "--engine check", steps);
-        }
-        if (machine->hash_at_count > 0) {
-            return conflict(error, "--hash-at", steps);
-        }
-        if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->uncounted) {
-            return conflict(error, "--grant, --drop-caches, --no-accounting", steps);
-        }
-        if (machine->dump_items != 0) {
-            return conflict(error, "--dump", steps);
-        }
+    if (machine->time != TIME_LOCKSTEP && policy_check(options, error) != STATUS_OK) {
+        return error->status;
     }
     if (machine->elf != NULL) {
         const char *without =
@@ -647,12 +661,12 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
     if (status != STATUS_OK || options->help) {
         return status;
     }
-    if (options->machine.quantum_ns == 0) {
-        options->machine.quantum_ns = quantum_default(&options->machine);
-    }
     status = options_check(options, error);
     if (status == STATUS_OK) {
         status = icount_apply(options, error);
+    }
+    if (options->machine.quantum_ns == 0) {
+        options->machine.quantum_ns = quantum_default(&options->machine);
     }
     return status == STATUS_OK ? outputs_check(options, error) : status;
 }

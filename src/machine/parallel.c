@@ -94,6 +94,12 @@ static void posted(void *owner, unsigned target) {
     pthread_cond_signal(&parallel->seats[target].wake);
 }
 
+static void wait_for(struct parallel *parallel, pthread_cond_t *condition, int64_t ns) {
+    int64_t until_ns = host_monotonic_ns() + ns;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    pthread_cond_timedwait(condition, &parallel->lock, &until);
+}
+
 /* -- One hart ---------------------------------------------------------------------------------- */
 
 static void stop_all(struct parallel *parallel) {
@@ -185,6 +191,20 @@ static void seat_wait(struct seat *seat, enum turn_kind why) {
     seat->waits = seat->sleeps = false;
 }
 
+/** align=on: how far the hart is ahead of the host's clock [ns], which it then waits for. */
+static vtime lead_of(const struct seat *seat) {
+    struct parallel *parallel = seat->parallel;
+    struct machine *machine = parallel->machine;
+    if (!machine->options.aligns || !parallel->token.racers[seat->idx].running) {
+        return 0;
+    }
+    vtime host_ns = host_now(parallel);
+    if (parallel->token.holder == seat->idx) {
+        pace_lead(&machine->pace, sched_virtual(&machine->sched), host_ns);
+    }
+    return clock_now(&machine->sched.vcpus[seat->idx].clock) - host_ns;
+}
+
 static void *seat_run(void *of) {
     struct seat *seat = of;
     struct parallel *parallel = seat->parallel;
@@ -192,6 +212,11 @@ static void *seat_run(void *of) {
     while (!parallel->stops) {
         if (console_full(parallel->machine->console)) {
             seat_wait(seat, TURN_ROUND_END);
+            continue;
+        }
+        vtime lead_ns = lead_of(seat);
+        if (lead_ns > 0) {
+            wait_for(parallel, &seat->wake, lead_ns);
             continue;
         }
         vtime now = parallel->follows_host ? host_now(parallel) : 0;
@@ -214,12 +239,6 @@ static void *seat_run(void *of) {
 
 /* -- The coordinator --------------------------------------------------------------------------- */
 
-static void wait_for(struct parallel *parallel, int64_t ns) {
-    int64_t until_ns = host_monotonic_ns() + ns;
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-    pthread_cond_timedwait(&parallel->changed, &parallel->lock, &until);
-}
-
 static void skip(struct parallel *parallel, vtime until) {
     token_skip(&parallel->token, until);
     others_wake(parallel);
@@ -237,10 +256,11 @@ static void idle_pass(struct parallel *parallel) {
     } else if (!never && !real_time) {
         skip(parallel, min_i64(until, machine->sched.stop_ns));
     } else if (!real_time) {
-        wait_for(parallel, LOOK_NS);
+        wait_for(parallel, &parallel->changed, LOOK_NS);
     } else {
         struct idle idle = {sched_virtual(&machine->sched), host_now(parallel), until};
-        wait_for(parallel, min_i64(LOOK_NS, idle_left_ns(&idle, idle.from_rt_ns)));
+        wait_for(parallel, &parallel->changed,
+                 min_i64(LOOK_NS, idle_left_ns(&idle, idle.from_rt_ns)));
         if (all_idle(parallel)) {
             skip(parallel, idle_now(&idle, host_now(parallel)));
         }
@@ -258,7 +278,7 @@ static void coordinate(struct parallel *parallel) {
         if (all_idle(parallel)) {
             idle_pass(parallel);
         } else {
-            wait_for(parallel, LOOK_NS);
+            wait_for(parallel, &parallel->changed, LOOK_NS);
             stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE); /* the outside goes by it */
         }
         machine->sched.current = VCPU_NONE;
@@ -337,14 +357,14 @@ static bool seats_make(struct parallel *parallel) {
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&parallel->lock, NULL);
     pthread_cond_init(&parallel->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     unsigned count = machine->harts.count;
     parallel->seats = calloc(count, sizeof *parallel->seats);
     for (unsigned i = 0; parallel->seats != NULL && i < count; i++) {
         parallel->seats[i] = (struct seat){.parallel = parallel, .idx = i};
-        pthread_cond_init(&parallel->seats[i].wake, NULL);
+        pthread_cond_init(&parallel->seats[i].wake, &monotonic);
         parallel->seat_count++;
     }
+    pthread_condattr_destroy(&monotonic);
     return parallel->seats != NULL;
 }
 

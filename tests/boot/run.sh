@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
 #
-# usage: tests/boot/run.sh same|cut|check|sleep|once|refer test|soak
+# usage: tests/boot/run.sh same|many|parallel|stress|cut|check|sleep|once|refer test|soak
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
 #          end alike, in both engines; no timer is late; host memory stays near what the guest
 #          touched
+#   many   on 16, 64 and 128 harts it boots, and ends alike when the host is busy
+#   parallel  it boots under token, with and without a bound on the skew, and free
+#   stress stress-ng on 4 harts under each policy (needs tools/setup bench); OPS=PERCENT of it (10;
+#          soak 100)
 #   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
 #          dropped and in both engines, is that of fresh runs that stop there
 #   check  the engines side by side: no difference after any grant
@@ -84,6 +88,49 @@ same() {
             report "console on $harts harts, run $run" "$(cmp \
                 "$work/same-$harts-0.console" "$work/same-$harts-$run.console" 2>&1 || true)"
         done
+    done
+}
+
+many() {
+    local harts first other
+    for harts in 16 64 128; do
+        surroundings=0
+        first=$(boot_once "many-$harts" --smp "$harts" --icount sleep=off)
+        report "boot on $harts harts" "$([[ $first == 'exit 0 '* ]] || echo "$first")"
+        report "all of $harts harts" "$(grep -q "^harts:  $harts" "$work/many-$harts.console" ||
+            grep -a harts "$work/many-$harts.console")"
+        surroundings=3
+        other=$(boot_once "many-$harts-busy" --smp "$harts" --icount sleep=off)
+        report "boot on $harts harts, host busy" "$([ "$first" = "$other" ] ||
+            echo "wanted $first, got $other")"
+    done
+}
+
+policies='lockstep token token,max-skew=100000 free'
+
+parallel() {
+    local harts policy end counts='2 4'
+    [ "$tier" = test ] || counts='1 2 3 4 8'
+    for policy in ${policies#lockstep}; do
+        for harts in $counts; do
+            end=$(outcome parallel "${boot[@]}" --smp "$harts" --icount sleep=off --time "$policy")
+            report "boot on $harts harts, --time $policy" \
+                "$([[ $end == 'exit 0 '* ]] || echo "$end")"
+        done
+    done
+}
+
+stressed() {
+    local policy end ops=${OPS:-10}
+    [ "$tier" = test ] || ops=${OPS:-100}
+    for policy in $policies; do
+        end=$(outcome stress "$program" run --kernel out/guest/vmlinux --memory 1G --smp 4 \
+            --initrd out/bench/workloads.cpio --icount sleep=off --time "$policy" \
+            --append "quiet rdinit=/bench/stress sandglass.ops=$ops")
+        report "stress-ng, --time $policy" "$([[ $end == 'exit 0 '* ]] || echo "$end")"
+        report "its loads, --time $policy" "$(tr -d '\r' <"$work/stress.console" |
+            sed -n '/^stress: 4 harts$/,/^stress: end$/p' | grep -av '^stress: [a-z0-9-]* passed$' |
+            diff - <(printf 'stress: 4 harts\nstress: end\n'))"
     done
 }
 
@@ -167,6 +214,9 @@ referring() {
 
 case $part in
 same) same ;;
+many) many ;;
+parallel) parallel ;;
+stress) stressed ;;
 once) once ;;
 refer) referring ;;
 check) checked ;;

@@ -115,8 +115,11 @@ expect 64 '--icount: align=on .*sleep=off jumps' run --elf pass.elf --icount ali
 expect 64 '--icount: .*both follow' run --elf pass.elf --icount shift=auto,align=on
 expect 64 '--icount: .*one rate' run --elf pass.elf --icount shift=auto --hart 0:shift=3
 expect 64 '--hart: shift=auto is for all' run --elf pass.elf --hart 0:shift=auto
+expect 64 '--icount: align=on .*free follows' run --elf pass.elf --icount align=on --time free
+expect 64 '--hart says .*the host.s: drop' run --elf pass.elf --time free --hart 0:shift=2
+expect 64 '--quantum says .*the host.s: drop' run --elf pass.elf --time free --quantum 1000
 for policy in token free; do
-    expect 64 'need --time lockstep' run --elf pass.elf --icount align=on --time $policy
+    expect 64 'needs --time lockstep' run --elf pass.elf --icount shift=auto --time $policy
     expect 64 'needs --time lockstep' run --elf pass.elf --time $policy --engine check
 done
 expect 64 '--icount: the rate is given twice' run --elf pass.elf --icount shift=3,ips=5

@@ -22,6 +22,11 @@
 #define csr_clear(name, value)                                                                     \
     __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(value)) : "memory")
 
+/** How many times as many rounds as usual a litmus test takes. */
+#ifndef SCALE
+#define SCALE 1
+#endif
+
 _Noreturn void guest_end(uint64_t code);
 uint64_t guest_main(uint64_t hart, const void *device_tree);
 

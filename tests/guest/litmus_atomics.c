@@ -6,7 +6,7 @@
  * policies: token free */
 #include "guest.h"
 
-enum { ROUNDS = 4000 };
+enum { ROUNDS = 4000 * SCALE };
 
 static volatile uint64_t count, by_reservation, lock, guarded, bits, most, finished;
 static volatile uint32_t words[2];

@@ -7,7 +7,7 @@
  * policies: token free */
 #include "paging.h"
 
-enum { ROUNDS = 1000, CALLS = 60 };
+enum { ROUNDS = 1000 * SCALE, CALLS = 60 };
 
 static volatile uint64_t turn, mapped;
 static volatile uint32_t function[2] __attribute__((aligned(4096)));

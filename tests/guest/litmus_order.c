@@ -7,7 +7,7 @@
  * policies: token free */
 #include "guest.h"
 
-enum { ROUNDS = 20000 };
+enum { ROUNDS = 20000 * SCALE };
 
 /* Each on a line of its own, so that only the harts' order is in play. */
 static volatile struct {

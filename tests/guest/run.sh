@@ -3,8 +3,10 @@
 # Bare-metal guests: each checks itself, and must end in the same steps and hash in both engines and
 # however its run is cut (law 13).
 #
-# usage: tests/guest/run.sh check|test|soak|races [GUEST]...
+# usage: tests/guest/run.sh check|test|soak|races|litmus [GUEST]...
 #   races   only harts that run at the same time, interpreted: for a build that looks for races
+#   litmus  only harts that run at the same time, in both engines, with SCALE (100) times as many
+#           rounds: millions of some
 #
 # The first comment of a guest says how it is run:
 #   expect: exit N [...]     exit status
@@ -50,7 +52,8 @@ build() {
     # shellcheck disable=SC2046 # several flags
     riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -O2 -Wall -Wextra -Werror \
         -ffreestanding -nostdlib -static -no-pie -fno-pic \
-        -Wl,--build-id=none -Wl,--no-warn-rwx-segments $(rate_flags "$2") -Itests/guest \
+        -Wl,--build-id=none -Wl,--no-warn-rwx-segments $(rate_flags "$2") "-DSCALE=$scale" \
+        -Itests/guest \
         -T tests/guest/guest.ld -o "$3" tests/guest/start.S "$1" -lgcc
 }
 
@@ -92,6 +95,8 @@ at_once() {
     done
 }
 
+scale=1
+[ "$tier" != litmus ] || scale=${SCALE:-100}
 guests=("$@")
 [ ${#guests[@]} -gt 0 ] || guests=(tests/guest/*.c)
 for source in "${guests[@]}"; do
@@ -104,7 +109,7 @@ for source in "${guests[@]}"; do
         build "$source" "$rate" "$elf"
         for harts in $(field harts 1 "$source"); do
             # shellcheck disable=SC2046 # several options
-            [ "$tier" = races ] || variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
+            [ "$tier" = races ] || [ "$tier" = litmus ] || variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
                 --icount "$rate,sleep=off" --memory 64M $(field args "" "$source")
             # shellcheck disable=SC2046 # several options
             at_once "$wanted" "$(field policies "" "$source")" "$program" run --elf "$elf" \
