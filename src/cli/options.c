@@ -526,7 +526,7 @@ static enum status conflict(struct error *error, const char *a, const char *why)
     return error_set(error, STATUS_USAGE, "%s %s", a, why);
 }
 
-/** What harts that run at the same time cannot have; free, whose clocks are the host's, even less. */
+/** What harts that run at the same time cannot have; under free clocks are the host's besides. */
 static enum status policy_check(const struct run_options *options, struct error *error) {
     const struct machine_options *machine = &options->machine;
     const char *steps = "needs --time lockstep, where every step has its place";
