@@ -109,9 +109,9 @@ for source in "${guests[@]}"; do
         build "$source" "$rate" "$elf"
         for harts in $(field harts 1 "$source"); do
             # shellcheck disable=SC2046 # several options
-            [[ $tier == races || $tier == litmus ]] || variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
-                --icount "$rate,sleep=off" --memory 64M $(field args "" "$source")
-            # shellcheck disable=SC2046 # several options
+            [[ $tier == races || $tier == litmus ]] ||
+                variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
+                    --icount "$rate,sleep=off" --memory 64M $(field args "" "$source")
             at_once "$wanted" "$(field policies "" "$source")" "$program" run --elf "$elf" \
                 --smp "$harts" --icount "$rate,sleep=off" --memory 64M
         done
