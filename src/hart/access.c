@@ -48,6 +48,29 @@ void mmu_ram_store(struct hart *hart, paddr address, uint64_t value, unsigned si
     }
 }
 
+static bool watched_swap(struct hart *hart, paddr address, struct swap *swap) {
+    struct ram *ram = &hart->harts->bus->ram;
+    hart_gate(hart, true);
+    hart->harts->writer = hart;
+    ram->before_write(ram->owner, address, swap->size_bytes);
+    bool done = ram_swap(ram_at(ram, address), swap->size_bytes, &swap->expected, swap->value);
+    if (done) {
+        ram->after_write(ram->owner, address, swap->size_bytes);
+    }
+    hart->harts->writer = NULL;
+    hart_gate(hart, false);
+    return done;
+}
+
+bool mmu_ram_swap(struct hart *hart, paddr address, struct swap *swap) {
+    struct ram *ram = &hart->harts->bus->ram;
+    ram_touch(ram, address);
+    if (ram->page_flags[ram_page(ram, address)] != 0) {
+        return watched_swap(hart, address, swap);
+    }
+    return ram_swap(ram_at(ram, address), swap->size_bytes, &swap->expected, swap->value);
+}
+
 /* -- Data -------------------------------------------------------------------------------------- */
 
 static struct request data_request(const struct hart *hart, vaddr address, unsigned size_bytes,

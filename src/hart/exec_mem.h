@@ -75,12 +75,6 @@ static inline enum flow exec_atomic_write(struct hart *hart, const struct insn *
     return mmu_settled(hart);
 }
 
-/** Do other harts run now, and nobody has to be told of a write there? */
-static inline bool exec_races(const struct hart *hart, paddr address) {
-    const struct ram *ram = &hart->harts->bus->ram;
-    return hart->harts->parallel && ram->page_flags[ram_page(ram, address)] == 0;
-}
-
 static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsigned size_bytes) {
     paddr address;
     enum flow flow = exec_atomic(hart, insn, size_bytes, ACCESS_READ, &address);
@@ -102,11 +96,12 @@ static inline enum flow exec_lr(struct hart *hart, const struct insn *insn, unsi
 
 /** The store of an SC among harts that run: it succeeds where memory still holds what the LR read,
  * whatever it held in between. */
-static inline bool exec_sc_swap(struct hart *hart, paddr address, uint64_t value,
+static inline bool exec_sc_swap(struct hart *hart, const struct insn *insn, paddr address,
                                 unsigned size_bytes) {
-    uint64_t expected = hart->linked.value;
+    struct swap swap = {hart->linked.value, hart->x[insn->rs2], size_bytes};
+    exec_sync(hart, insn);
     return hart->linked.address == address && hart->linked.size_bytes == size_bytes &&
-           ram_swap(ram_at(&hart->harts->bus->ram, address), size_bytes, &expected, value);
+           mmu_ram_swap(hart, address, &swap);
 }
 
 /* The address is checked for a store even when the reservation is gone, so that the outcome never
@@ -120,8 +115,8 @@ static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsi
     uint64_t value = hart->x[insn->rs2];
     bool holds = hart->reserved && hart->reservation == (address & ~(paddr)(CACHE_LINE_BYTES - 1));
     hart->reserved = false;
-    if (holds && exec_races(hart, address)) {
-        holds = exec_sc_swap(hart, address, value, size_bytes);
+    if (holds && hart->harts->parallel) {
+        holds = exec_sc_swap(hart, insn, address, size_bytes);
         flow = mmu_settled(hart);
     } else {
         flow =
@@ -142,12 +137,13 @@ static inline enum flow exec_sc(struct hart *hart, const struct insn *insn, unsi
         }                                                                                          \
         uint64_t a = exec_atomic_read(hart, address, size_bytes);                                  \
         const uint64_t b = extend(hart->x[insn->rs2]);                                             \
-        if (exec_races(hart, address)) {                                                           \
-            uint8_t *at = ram_at(&hart->harts->bus->ram, address);                                 \
-            while (!ram_swap(at, size_bytes, &a, (expression))) {                                  \
-                a = extend(a);                                                                     \
+        if (hart->harts->parallel) {                                                               \
+            struct swap swap = {a, (expression), size_bytes};                                      \
+            exec_sync(hart, insn);                                                                 \
+            while (!mmu_ram_swap(hart, address, &swap)) {                                          \
+                a = extend(swap.expected);                                                         \
+                swap.value = (expression);                                                         \
             }                                                                                      \
-            a = extend(a);                                                                         \
             flow = mmu_settled(hart);                                                              \
         } else {                                                                                   \
             flow = exec_atomic_write(hart, insn, address, (expression), size_bytes);               \

@@ -87,6 +87,16 @@ static inline enum flow mmu_settled(const struct hart *hart) {
  * tells the watchers of flagged pages. */
 void mmu_ram_store(struct hart *hart, paddr address, uint64_t value, unsigned size_bytes);
 
+/** What an atomic changes. */
+struct swap {
+    uint64_t expected; /* becomes what memory holds, zero-extended, when that is something else */
+    uint64_t value;
+    unsigned size_bytes; /* 4 or 8 */
+};
+
+/** The same for an atomic of a hart beside others: stores if memory holds what is expected. */
+bool mmu_ram_swap(struct hart *hart, paddr address, struct swap *swap);
+
 /**
  * Loads @p size_bytes at @p address for the instruction at hart->pc (exact, like clock->steps).
  * @return FLOW_NEXT, FLOW_LEAVE (a device was read) or FLOW_TRAP (exception taken).
