@@ -8,7 +8,9 @@
  * 1. Memory is the only thing that harts touch at the same time (hart/hart.h, harts_go_parallel).
  * 2. A hart that sleeps waits on its own condition; whoever leaves a message or moves VIRTUAL past
  *    its deadline signals it. A hart that runs looks after every slice of its grant whether it is
- *    wanted: so a grant may be long, which is cheap, and a message need not wait for its end.
+ *    wanted: so a grant may be long, which is cheap, and a message need not wait for its end. Who
+ *    arms a device's timer, falls asleep or hands the token over hurries the holder that way, if
+ *    something is due before it would look.
  * 3. Whatever ends or resets the machine sets `stops`; each seat sees it behind its grant, which is
  *    bounded; then the coordinator joins them all and acts alone.
  * 4. The coordinator alone waits for the outside, and moves time while all harts sleep. */
@@ -20,20 +22,27 @@
 
 enum { LOOK_NS = 1000000, FREE_GRANT_STEPS = 100000, SLICE_STEPS = 25000 };
 
+/** What a thread waits for. */
+enum wait {
+    WAIT_NONE,
+    WAIT_READER, /* of the console, who has more to read than there is room for */
+    WAIT_OTHERS, /* who are too far behind */
+    WAIT_EVENT   /* a message or a deadline: its hart sleeps */
+};
+
 /** A hart's thread. */
 struct seat {
     struct parallel *parallel;
     unsigned idx;
     struct jit *jit; /* NULL: it interprets */
-    vtime until_ns;  /* of its last grant */
+    vtime until_ns;  /* end of its grant, while it runs one */
     pthread_t thread;
     pthread_cond_t wake;
     uint64_t instructions; /* retired when its last grant ended */
     uint64_t data_fills, fetch_fills;
     struct jit_stats translator;
     atomic_bool wanted; /* it should end its grant soon */
-    bool waits;         /* to be woken by another's grant, or by a reader of the console */
-    bool sleeps;        /* to be woken by a message or a deadline */
+    enum wait wait;
 };
 
 struct parallel {
@@ -110,12 +119,24 @@ static void stop_all(struct parallel *parallel) {
     }
 }
 
+/** Time has moved, or a hart has gone to sleep: wakes those that waited for it. */
 static void others_wake(struct parallel *parallel) {
+    const struct token *token = &parallel->token;
+    vtime limit = token_limit(token);
     for (unsigned i = 0; i < parallel->seat_count; i++) {
         struct seat *seat = &parallel->seats[i];
-        bool sleeper = !parallel->token.racers[i].running && token_wakes(&parallel->token, i);
-        if (seat->waits || sleeper) {
+        bool freed = seat->wait == WAIT_OTHERS && token->racers[i].now_ns <= limit;
+        bool sleeper = !token->racers[i].running && token_wakes(token, i);
+        if (freed || sleeper) {
             pthread_cond_signal(&seat->wake);
+        }
+    }
+}
+
+static void printers_wake(struct parallel *parallel) {
+    for (unsigned i = 0; i < parallel->seat_count; i++) {
+        if (parallel->seats[i].wait == WAIT_READER) {
+            pthread_cond_signal(&parallel->seats[i].wake);
         }
     }
 }
@@ -130,13 +151,13 @@ static uint64_t engine_run(struct seat *seat, struct hart *hart, uint64_t steps,
 static uint64_t slices_run(struct seat *seat, struct hart *hart, uint64_t budget_steps,
                            bool loosely) {
     uint64_t left_steps = budget_steps;
-    bool wanted = false;
-    while (left_steps > 0 && !wanted) {
+    bool ends = false;
+    while (left_steps > 0 && !ends) {
         bool last = left_steps <= SLICE_STEPS;
         uint64_t slice_steps = last ? left_steps : SLICE_STEPS;
         left_steps -= engine_run(seat, hart, slice_steps, !last || loosely);
-        wanted = hart->leave || (last && loosely) ||
-                 atomic_load_explicit(&seat->wanted, memory_order_relaxed);
+        ends = hart->leave || (last && loosely) ||
+               atomic_load_explicit(&seat->wanted, memory_order_relaxed);
     }
     return budget_steps - left_steps;
 }
@@ -171,28 +192,28 @@ static void grant_run(struct seat *seat, const struct turn *turn) {
 static bool all_idle(const struct parallel *parallel) {
     bool idle = parallel->token.running_count == 0;
     for (unsigned i = 0; idle && i < parallel->seat_count; i++) {
-        idle = parallel->seats[i].sleeps && !token_wakes(&parallel->token, i);
+        idle = parallel->seats[i].wait == WAIT_EVENT && !token_wakes(&parallel->token, i);
     }
     return idle;
 }
 
-/** It sleeps, or has to wait for another. */
-static void seat_wait(struct seat *seat, enum turn_kind why) {
+static void seat_wait(struct seat *seat, enum wait why) {
     struct parallel *parallel = seat->parallel;
-    seat->waits = why == TURN_ROUND_END;
-    seat->sleeps = why == TURN_IDLE;
-    if (all_idle(parallel)) {
-        pthread_cond_signal(&parallel->changed);
+    seat->wait = why;
+    if (why == WAIT_EVENT) {
+        if (all_idle(parallel)) {
+            pthread_cond_signal(&parallel->changed);
+        }
+        others_wake(parallel); /* it no longer holds anybody up */
     }
-    others_wake(parallel); /* it no longer holds anybody up */
-    if (seat->waits || !token_wakes(&parallel->token, seat->idx)) {
+    if (why != WAIT_EVENT || !token_wakes(&parallel->token, seat->idx)) {
         pthread_cond_wait(&seat->wake, &parallel->lock);
     }
-    seat->waits = seat->sleeps = false;
+    seat->wait = WAIT_NONE;
 }
 
-/** align=on: how far the hart is ahead of the host's clock [ns], which it then waits for. */
-static vtime lead_of(const struct seat *seat) {
+/** align=on: notes how far VIRTUAL is ahead. @return How far the hart is: it waits as long. */
+static vtime pace_look(const struct seat *seat) {
     struct parallel *parallel = seat->parallel;
     struct machine *machine = parallel->machine;
     if (!machine->options.aligns || !parallel->token.racers[seat->idx].running) {
@@ -211,10 +232,10 @@ static void *seat_run(void *of) {
     pthread_mutex_lock(&parallel->lock);
     while (!parallel->stops) {
         if (console_full(parallel->machine->console)) {
-            seat_wait(seat, TURN_ROUND_END);
+            seat_wait(seat, WAIT_READER);
             continue;
         }
-        vtime lead_ns = lead_of(seat);
+        vtime lead_ns = pace_look(seat);
         if (lead_ns > 0) {
             wait_for(parallel, &seat->wake, lead_ns);
             continue;
@@ -230,7 +251,7 @@ static void *seat_run(void *of) {
         if (turn.kind == TURN_RUN) {
             grant_run(seat, &turn);
         } else {
-            seat_wait(seat, turn.kind);
+            seat_wait(seat, turn.kind == TURN_IDLE ? WAIT_EVENT : WAIT_OTHERS);
         }
     }
     pthread_mutex_unlock(&parallel->lock);
@@ -287,8 +308,9 @@ static void coordinate(struct parallel *parallel) {
         if (machine->exit.reason != EXIT_NONE) {
             stop_all(parallel);
         }
+        others_wake(parallel);
         if (!console_full(machine->console)) {
-            others_wake(parallel);
+            printers_wake(parallel);
         }
     }
     pthread_mutex_unlock(&parallel->lock);

@@ -65,7 +65,7 @@ static void span_add(struct pulse *pulse, vtime span_ns) {
 
 static void pulse_fire(void *owner) {
     struct pulse *pulse = owner;
-    vtime now = sched_now(pulse->sched);
+    vtime now = max_i64(sched_now(pulse->sched), pulse->last_ns); /* free: clocks of two harts */
     span_add(pulse, now - pulse->last_ns);
     pulse->last_ns = now;
     pulse->next_ns = add_sat_i64(pulse->next_ns, pulse->period_ns);

@@ -14,7 +14,8 @@
  * 3. A vCPU's own deadlines are on its own clock, and exact on it: no grant goes past one.
  *    Deadlines of devices and of sleepers are taken when VIRTUAL comes past; the holder's grants
  *    end there.
- * 4. Messages reach a vCPU between its grants, so at most a quantum of its own late.
+ * 4. Messages reach a vCPU between its grants, so at most a quantum of its own late. Whoever runs
+ *    it may end a grant before, and so hand over a message sooner.
  * 5. With a bound on the skew, a vCPU that is further ahead than that of another that runs waits
  *    before its next grant. The one furthest behind never waits, so somebody always runs.
  *
@@ -82,6 +83,15 @@ static void racer_run(struct token *token, unsigned vcpu) {
     }
 }
 
+vtime token_limit(const struct token *token) {
+    vtime least = VTIME_NEVER;
+    for (unsigned i = 0; i < token->sched->vcpu_count; i++) {
+        const struct racer *racer = &token->racers[i];
+        least = racer->running ? min_i64(least, racer->now_ns) : least;
+    }
+    return add_sat_i64(least, token->options.max_skew_ns);
+}
+
 /** Least local time of the others that run. */
 static vtime slowest(const struct token *token, unsigned vcpu) {
     vtime least = VTIME_NEVER;
@@ -146,7 +156,7 @@ static struct turn turn_for(const struct token *token, unsigned idx) {
     turn.until_ns = min_i64(quantum_end, timers_due(&vcpu->timers));
     if (token->holder == idx) {
         turn.until_ns = min_i64(turn.until_ns, timers_due(&sched->timers));
-        turn.until_ns = min_i64(turn.until_ns, sleepers_due(token, now + 1));
+        turn.until_ns = min_i64(turn.until_ns, sleepers_due(token, sched->start_ns + 1));
     }
     turn.loose = turn.until_ns == quantum_end;
     turn.budget_steps = clock_position(&vcpu->clock, turn.until_ns) - vcpu->clock.steps;

@@ -387,6 +387,9 @@ struct turn token_next(struct token *token, unsigned vcpu, vtime host_ns);
 /** A grant has ended. Moves VIRTUAL if the vCPU holds the token. */
 void token_ran(struct token *token, unsigned vcpu, uint64_t ran_steps);
 
+/** With a bound on the skew: a vCPU whose local time is at most this need not wait for others. */
+vtime token_limit(const struct token *token);
+
 /** A vCPU that sleeps: has something come for it? */
 bool token_wakes(const struct token *token, unsigned vcpu);
 

@@ -255,6 +255,36 @@ static void a_message_waits_for_its_receiver(void **state) {
     token_stop(&token);
 }
 
+/* Who wakes with a clock that is ahead of VIRTUAL, and takes the token, must not run past
+ * a sleeper that is due in between. */
+static void a_holder_ahead_keeps_no_sleeper_waiting(void **state) {
+    (void)state;
+    struct sched sched;
+    struct token token;
+    token_start(&token, &sched, 3, VTIME_NEVER);
+    struct trace trace = {.count = 0};
+    struct probe own = probe_of(&sched, &trace, 'o');
+    probe_attach(&own, &sched.vcpus[2].timers);
+    timer_arm(&own.timer, 1500);
+    vcpu_sleep(&sched.vcpus[2]);
+    expect_rest(&token, 2, 1500);
+    expect_grant(&token, 0, 125, 1);
+    expect_grant(&token, 1, 125, 125);
+    expect_grant(&token, 1, 125, 125);
+    vcpu_sleep(&sched.vcpus[1]);
+    expect_rest(&token, 1, VTIME_NEVER);
+    vcpu_sleep(&sched.vcpus[0]);
+    expect_rest(&token, 0, VTIME_NEVER);
+    assert_int_equal(token_limit(&token), VTIME_NEVER);
+    assert_int_equal(sched_virtual(&sched), 8);
+    vcpu_wake(&sched.vcpus[1]);
+    expect_grant(&token, 1, 1, 1);
+    assert_int_equal(token.holder, 1);
+    assert_int_equal(sched_virtual(&sched), 2016); /* it began at 8 */
+    assert_true(token_wakes(&token, 2));
+    token_stop(&token);
+}
+
 /* -- Skew -------------------------------------------------------------------------------------- */
 
 static void who_is_too_far_ahead_waits(void **state) {
@@ -269,6 +299,7 @@ static void who_is_too_far_ahead_waits(void **state) {
     struct turn turn = token_next(&token, 0, 0);
     assert_int_equal(turn.kind, TURN_ROUND_END);
     assert_int_equal(turn.until_ns, 1508);
+    assert_int_equal(token_limit(&token), 1508);
     assert_int_equal(token.racers[0].ahead_max_ns, 1992);
     expect_grant(&token, 1, 125, 100);
     expect_grant(&token, 0, 125, 1);
@@ -388,6 +419,7 @@ int main(void) {
         cmocka_unit_test(they_may_begin_again),
         cmocka_unit_test(own_deadlines_are_exact_and_devices_follow_virtual),
         cmocka_unit_test(a_message_waits_for_its_receiver),
+        cmocka_unit_test(a_holder_ahead_keeps_no_sleeper_waiting),
         cmocka_unit_test(who_is_too_far_ahead_waits),
         cmocka_unit_test(free_clocks_are_the_hosts),
         cmocka_unit_test(time_never_goes_back),
