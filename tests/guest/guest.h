@@ -40,6 +40,18 @@ static inline uint64_t random_next(uint64_t *state) {
     return *state ^= *state << 17;
 }
 
+/** Harts of the machine, which may not all have begun: as many as the device tree has. */
+static inline uint64_t harts_count(const void *device_tree) {
+    const unsigned char *tree = device_tree;
+    unsigned bytes = (unsigned)tree[4] << 24 | tree[5] << 16 | tree[6] << 8 | tree[7];
+    uint64_t count = 0;
+    for (unsigned i = 0; i + 4 <= bytes; i++) {
+        const unsigned char *at = tree + i;
+        count += at[0] == 'c' && at[1] == 'p' && at[2] == 'u' && at[3] == '@';
+    }
+    return count;
+}
+
 /* Rate of a step, as law 2 has it: RATE_NS / RATE_STEPS nanoseconds. */
 #ifdef RATE_NS
 /** VIRTUAL at a position, without sleeps. */

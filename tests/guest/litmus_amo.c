@@ -216,17 +216,6 @@ static void check_rest(void) {
     check(w.before == 0 && w.after == 0 && d.before == 0 && d.after == 0);
 }
 
-/** As many as the device tree has. */
-static uint64_t harts_count(const unsigned char *tree) {
-    unsigned bytes = (unsigned)tree[4] << 24 | tree[5] << 16 | tree[6] << 8 | tree[7];
-    uint64_t count = 0;
-    for (unsigned i = 0; i + 4 <= bytes; i++) {
-        const unsigned char *at = tree + i;
-        count += at[0] == 'c' && at[1] == 'p' && at[2] == 'u' && at[3] == '@';
-    }
-    return count;
-}
-
 static void prepare(const void *device_tree) {
     harts = harts_count(device_tree);
     w.added = ADD_FROM_W;
