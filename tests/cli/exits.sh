@@ -203,9 +203,11 @@ expect_equal 'a pulse' "$said, 0 of another length" \
 expect_stat 's["pulse"] == dict(period_ns=10007, count=99, off=0, sum_ns=990693,
     median_ns=10007, min_ns=10007, max_ns=10007)'
 # However fast or slow the host, no hart is ahead of its clock by more than a quantum.
-expect 75 'stopped' run --elf loop.elf --smp 2 --time token --icount align=on \
-    --stop-at-vtime 50000000 --stats stats.json
-expect_stat '0 < s["pace"]["ahead_max_ns"] <= 1000000 and s["wall_s"] > 0.048'
+# (A slow host falls behind, which is said besides.)
+run run --elf loop.elf --smp 2 --time token --icount align=on --stop-at-vtime 50000000 \
+    --stats stats.json
+expect_equal 'status with align=on' 75 "$status"
+expect_stat 's["pace"]["ahead_max_ns"] <= 1000000 and s["wall_s"] > 0.048'
 expect 64 '--pulse 999: use 1000 to 1000000000 ns' run --elf loop.elf --pulse 999
 
 # A hash on the way is that of a run stopped there, whatever the grants and caches.
