@@ -149,11 +149,22 @@ static inline bool ram_swap(uint8_t *at, unsigned size_bytes, uint64_t *expected
         return __atomic_compare_exchange_n((ram_u64 *)(void *)at, expected, value, false,
                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
-    uint32_t word = (uint32_t)*expected;
-    bool done = __atomic_compare_exchange_n((ram_u32 *)(void *)at, &word, (uint32_t)value, false,
-                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    *expected = word;
-    return done;
+    /* With the word beside it: gcc 12 on riscv64 compares a word as 64 bits before it exchanges it,
+     * as 32 bits behind, and so reports exchanges that it has not done. */
+    unsigned offset_bytes = (unsigned)((uintptr_t)at & 4);
+    ram_u64 *pair = (ram_u64 *)(void *)(at - offset_bytes);
+    uint64_t old = __atomic_load_n(pair, __ATOMIC_SEQ_CST);
+    uint64_t mask = (uint64_t)UINT32_MAX << 8 * offset_bytes;
+    uint64_t wanted = (uint32_t)value;
+    while ((uint32_t)(old >> 8 * offset_bytes) == (uint32_t)*expected) {
+        uint64_t changed = (old & ~mask) | wanted << 8 * offset_bytes;
+        if (__atomic_compare_exchange_n(pair, &old, changed, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+            return true;
+        }
+    }
+    *expected = (uint32_t)(old >> 8 * offset_bytes);
+    return false;
 }
 
 static inline uint64_t ram_page(const struct ram *ram, paddr address) {
