@@ -107,6 +107,28 @@ state_hash() {
     sed -n 's/^state-hash //p' stderr
 }
 
+# stopped_by_signal ARGUMENT...: ends with 143 after SIGTERM, though its reader sleeps. What hangs
+# is killed, which is status 137.
+stopped_by_signal() {
+    local process reader killer
+    command="$(quoted "$sandglass" "$@") | sleep 120, and SIGTERM"
+    checks=$((checks + 1))
+    rm -f full
+    mkfifo full
+    sleep 120 <full >/dev/null 2>&1 &
+    reader=$!
+    "$sandglass" "$@" >full 2>stderr </dev/null &
+    process=$!
+    sleep 1
+    kill -TERM $process
+    (sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
+    killer=$!
+    wait $process
+    status=$?
+    [ $status = 143 ] || fail "status $status, not 143"
+    kill $reader $killer 2>/dev/null
+}
+
 finish() {
     echo "$(basename "$0" .sh): $checks checks, $failures failures"
     [ "$failures" = 0 ] || exit 1

@@ -310,27 +310,6 @@ guest mail <<'EOF'              # hart 0 tells the others of a new time in every
     j 1b
 EOF
 
-# stopped_by_signal ARGUMENT...: ends with 143 after SIGTERM, though its reader sleeps. What hangs
-# is killed, which is status 137.
-stopped_by_signal() {
-    local process reader killer
-    command="$(quoted "$sandglass" "$@") | sleep 120, and SIGTERM"
-    checks=$((checks + 1))
-    rm -f full
-    mkfifo full
-    sleep 120 <full >/dev/null 2>&1 &
-    reader=$!
-    "$sandglass" "$@" >full 2>stderr </dev/null &
-    process=$!
-    sleep 1
-    kill -TERM $process
-    (sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
-    killer=$!
-    wait $process
-    status=$?
-    [ $status = 143 ] || fail "status $status, not 143"
-    kill $reader $killer 2>/dev/null
-}
 stopped_by_signal run --elf flood.elf
 stopped_by_signal run --elf flood.elf --quantum 10000000
 stopped_by_signal run --elf book.elf --memory 64M

@@ -85,33 +85,12 @@ ends_by_signal() {
     expect_stat "s['exit']['reason'] == 'signal'"
 }
 
-# ends_stalled ARGUMENT...: SIGTERM, while nobody reads what the guest prints.
-ends_stalled() {
-    local process reader killer
-    command="$(quoted "$sandglass" "$@") | sleep 60, and SIGTERM"
-    checks=$((checks + 1))
-    rm -f full
-    mkfifo full
-    sleep 60 <full >/dev/null 2>&1 &
-    reader=$!
-    "$sandglass" "$@" >full 2>stderr </dev/null &
-    process=$!
-    (sleep 60 && kill -KILL $process) >/dev/null 2>&1 &
-    killer=$!
-    sleep 1
-    kill -TERM $process
-    wait $process
-    status=$?
-    kill $reader $killer
-    [ "$status" = 143 ] || fail "status $status, not 143"
-}
-
 for policy in token token,max-skew=1000 free; do
     for guest in busy idle half; do
         ends_by_signal INT 130 run --elf $guest.elf --smp 3 --time $policy
         ends_by_signal TERM 143 run --elf $guest.elf --smp 3 --time $policy --engine interp
     done
-    ends_stalled run --elf flood.elf --smp 3 --time $policy
+    stopped_by_signal run --elf flood.elf --smp 3 --time $policy
     expect 0 '' run --elf lives.elf --smp 3 --time $policy --memory 64M
     expect 0 '' run --elf lives.elf --smp 3 --time $policy --no-reboot
     expect 7 'failed with code 7' run --elf fails.elf --smp 3 --time $policy
