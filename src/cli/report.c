@@ -66,7 +66,8 @@ static bool add_harts(cJSON *root, const struct report *report) {
                add_u64(hart, "idle_ns", stats.idle_ns) &&
                add_u64(hart, "ahead_max_ns", (uint64_t)stats.ahead_max_ns) &&
                add_u64(hart, "grants", stats.grants) && add_u64(hart, "token_grants", stats.held) &&
-               add_rate(hart, &options->rates[i]);
+               (options->time == TIME_FREE ? add_text(hart, "step_ns", "host")
+                                           : add_rate(hart, &options->rates[i]));
     }
     return done;
 }

@@ -29,10 +29,9 @@ enum { BOARD_TIMEBASE_HZ = 10000000, BOARD_TICK_NS = 100 };
 enum {
     QUANTUM_MIN_NS = 100,
     QUANTUM_MAX_NS = 10000000,
-    QUANTUM_DEFAULT_NS = 20000, /* ORDER of magnitude only: long enough to be cheap, short enough
-                                   that harts see each other's interrupts within 20 us */
+    QUANTUM_DEFAULT_NS = 20000,    /* docs/time.md, law 10: what others cost */
     QUANTUM_PARALLEL_NS = 1000000, /* or the bound on the skew, if that is less */
-    QUANTUM_ALONE_NS = 1000000, /* of one hart: only inputs wait for a round's end */
+    QUANTUM_ALONE_NS = 1000000,    /* of one hart: only inputs wait for a round's end */
 };
 enum { PULSE_MIN_NS = 1000, PULSE_MAX_NS = 1000000000 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)

@@ -106,4 +106,7 @@ expect 75 'stopped after' run --elf busy.elf --smp 3 --time token --stop-at 0:10
     --stats stats.json
 expect_stat 's["per_hart"][0]["steps"] == 1000000'
 
+expect 75 'stopped after' run --elf busy.elf --smp 2 --time free --stop-at 1000 --stats stats.json
+expect_stat '[h["step_ns"] for h in s["per_hart"]] == ["host", "host"]'
+
 finish
