@@ -67,6 +67,57 @@ bool console_open_for_input(const struct console *console);
  */
 bool console_wait(struct console *console, int64_t timeout_ns);
 
+/* -- disk.c: what the guest's disks are kept in ----------------------------------------------- */
+
+enum { SECTOR_BYTES = 512 };
+
+struct disk;
+
+/** What to open. */
+struct disk_options {
+    const char *path;    /* raw image; its size is a multiple of SECTOR_BYTES, not 0 */
+    bool read_only;      /* ro: writes are refused */
+    bool persist;        /* writes go to the image itself */
+    const char *overlay; /* writes go to this file, made if need be; NULL: to a temporary one */
+};
+
+/**
+ * Opens a disk. The image is written to only with persist; without persist and overlay, writes go to
+ * a temporary file that nobody else sees and that is gone at the end.
+ * @errors STATUS_BAD_INPUT (missing, of a wrong size, another format, a damaged overlay or one of
+ *         another image), STATUS_USAGE (contradictions), STATUS_HOST_IO (in use by another run).
+ * @return Disk, owned by the caller; NULL on error.
+ */
+struct disk *disk_open(const struct disk_options *options, struct error *error);
+/**
+ * A second disk with the same contents as when @p disk was opened, whose writes are temporary.
+ * @errors STATUS_USAGE when @p disk is not temporary or read-only itself.
+ */
+struct disk *disk_twin(const struct disk *disk, struct error *error);
+/** Makes written sectors safe, closes. NULL is fine. @return false when that failed. */
+bool disk_close(struct disk *disk, struct error *error);
+
+uint64_t disk_sectors(const struct disk *disk);
+bool disk_read_only(const struct disk *disk);
+
+/* Offsets and sizes [bytes] are multiples of SECTOR_BYTES inside the disk: callers have checked.
+ * They return false when the host has failed, from then on always: see disk_failed(). */
+bool disk_read(struct disk *disk, uint64_t offset_bytes, void *bytes, size_t size_bytes);
+bool disk_write(struct disk *disk, uint64_t offset_bytes, const void *bytes, size_t size_bytes);
+/** The range reads as zeros from now on, and takes no room on the host where it can be helped. */
+bool disk_zero(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes);
+/** What was written before is on the host's disk when this returns (temporary ones: nothing). */
+bool disk_flush(struct disk *disk);
+
+/** Has the host failed to read or write? Then fills error: STATUS_HOST_IO, or STATUS_BAD_INPUT for
+ * an overlay whose contents are damaged. */
+bool disk_failed(const struct disk *disk, struct error *error);
+/**
+ * Walks size, and number and digest of the contents of each 4 KiB block that has been written
+ * (in the overlay's or the run's life), in order. Cost in proportion to these.
+ */
+void disk_state(struct disk *disk, struct stream *stream);
+
 /* -- port.c: a byte port of a device, with the gate in front ----------------------------------- */
 
 /** What a serial device sees of the outside. Output goes out at once; input waits for the gate. */

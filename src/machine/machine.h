@@ -48,6 +48,19 @@ enum engine { ENGINE_AUTO, ENGINE_JIT, ENGINE_INTERP, ENGINE_CHECK };
 /** How many harts have time (docs/time.md, law 10): in turns on one thread, or each on its own. */
 enum time_policy { TIME_LOCKSTEP, TIME_TOKEN, TIME_FREE };
 
+/** Which bus a virtio device is found on. */
+enum transport { TRANSPORT_PCI, TRANSPORT_MMIO };
+
+enum { DRIVES_MAX = 16, DISK_LATENCY_DEFAULT_NS = 20000 };
+
+/** A virtio disk. */
+struct drive {
+    struct disk *disk; /* not owned */
+    vtime latency_ns;  /* from request to completion, [0, 10^9] */
+    enum transport transport;
+    const char *serial; /* what the guest reads as its serial number: at most 20 characters */
+};
+
 /**
  * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
  * NULL stands for what was not given.
@@ -74,6 +87,8 @@ struct machine_options {
     struct stream *dump;    /* where to */
     uint64_t seed;
     uint64_t rtc_base_ns; /* wall time at VIRTUAL 0, since 1970 */
+    const struct drive *drives;
+    unsigned drive_count; /* [0, DRIVES_MAX] */
     bool no_reboot;
     enum stop_kind stop_kind;
     unsigned stop_hart;
