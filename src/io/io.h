@@ -82,8 +82,8 @@ struct disk_options {
 };
 
 /**
- * Opens a disk. The image is written to only with persist; without persist and overlay, writes go to
- * a temporary file that nobody else sees and that is gone at the end.
+ * Opens a disk. The image is written to only with persist; without persist and overlay, writes go
+ * to a temporary file that nobody else sees and that is gone at the end.
  * @errors STATUS_BAD_INPUT (missing, of a wrong size, another format, a damaged overlay or one of
  *         another image), STATUS_USAGE (contradictions), STATUS_HOST_IO (in use by another run).
  * @return Disk, owned by the caller; NULL on error.
