@@ -182,7 +182,8 @@ static inline void ram_touch(struct ram *ram, paddr address) {
 }
 
 /**
- * Writes as a device or loader does (DMA): honours page flags, marks pages touched.
+ * Writes as a device or loader does (DMA): honours page flags, marks pages touched. Aligned words
+ * of 2, 4 and 8 bytes are written and read as a whole, with the order of ram_store and ram_load.
  * @return false, with nothing written, when the range is not all RAM.
  */
 bool ram_write(struct ram *ram, paddr address, const void *bytes, uint64_t size_bytes);

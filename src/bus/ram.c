@@ -60,13 +60,28 @@ void ram_free(struct ram *ram) {
     *ram = (struct ram){.base = ram->base};
 }
 
+/* Is it something that harts read and write as a whole? */
+static bool is_word(paddr address, uint64_t size_bytes) {
+    return (size_bytes == 2 || size_bytes == 4 || size_bytes == 8) && address % size_bytes == 0;
+}
+
+static void bytes_put(uint8_t *at, const uint8_t *bytes, uint64_t size_bytes) {
+    uint64_t value = 0;
+    memcpy(&value, bytes, size_bytes);
+    ram_store(at, value, (unsigned)size_bytes);
+}
+
 /* Requires: the range lies in one page. */
 static void page_write(struct ram *ram, paddr address, const uint8_t *bytes, uint64_t size_bytes) {
     if (ram->before_write != NULL) {
         ram->before_write(ram->owner, address, size_bytes);
     }
     ram_touch(ram, address);
-    memcpy(ram_at(ram, address), bytes, size_bytes);
+    if (is_word(address, size_bytes)) {
+        bytes_put(ram_at(ram, address), bytes, size_bytes);
+    } else {
+        memcpy(ram_at(ram, address), bytes, size_bytes);
+    }
     if (ram->after_write != NULL) {
         ram->after_write(ram->owner, address, size_bytes);
     }
@@ -91,7 +106,10 @@ bool ram_read(const struct ram *ram, paddr address, void *bytes, uint64_t size_b
     if (!ram_holds(ram, address, size_bytes)) {
         return false;
     }
-    if (size_bytes > 0) {
+    if (is_word(address, size_bytes)) {
+        uint64_t value = ram_load(ram_at(ram, address), (unsigned)size_bytes);
+        memcpy(bytes, &value, size_bytes);
+    } else if (size_bytes > 0) {
         memcpy(bytes, ram_at(ram, address), size_bytes);
     }
     return true;

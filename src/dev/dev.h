@@ -97,4 +97,52 @@ typedef void power_fn(void *owner, enum power_request request, uint64_t code);
  */
 void *syscon_new(power_fn *request, void *owner);
 
+/* -- pci.c: the host bridge -------------------------------------------------------------------- */
+
+enum { PCI_ECAM_SIZE_BYTES = 0x10000000, PCI_SLOTS = 32, PCI_LINES = 4 };
+struct pci;
+/** Three regions of one device: ECAM (which owns it), the memory window, the I/O ports. */
+extern const struct device_ops pci_ecam_ops, pci_window_ops, pci_ports_ops;
+
+/**
+ * Host bridge with one bus. Slot 0 is the bridge itself. Widths: ECAM 1 to 4, the window 1 to 8,
+ * ports 1 to 4. What nobody answers reads as ones.
+ * @param window_base  Where the memory window is mapped: addresses on the bus are physical ones.
+ * @param lines        INTA to INTD; copied. Slot n interrupts by line n mod 4.
+ * @spec PCI Express Base 4.0, 7.2.2 (ECAM); pci-host-ecam-generic as on QEMU virt
+ */
+struct pci *pci_new(paddr window_base, const struct line lines[PCI_LINES]);
+
+/* -- virtio.c and its kin: devices without their transport ------------------------------------- */
+
+struct virtio;
+
+/** For those that were never given to a transport. NULL is fine. */
+void virtio_free(struct virtio *virtio);
+
+/* Constructors return NULL when out of memory. */
+
+/** Entropy device: bytes drawn from @p seed, at once. @spec VIRTIO 1.2, 5.4 */
+struct virtio *virtio_rng_new(struct ram *ram, uint64_t seed);
+
+/* -- virtio_mmio.c, virtio_pci.c: transports --------------------------------------------------- */
+
+enum { VIRTIO_MMIO_SIZE_BYTES = 0x1000 };
+extern const struct device_ops virtio_mmio_ops;
+
+/**
+ * Registers of version 2. Width 4; the configuration takes 1 to 8.
+ * @param virtio  Owned from now on, also on failure; NULL: an empty place.
+ * @spec VIRTIO 1.2, 4.2
+ */
+void *virtio_mmio_new(struct line line, struct virtio *virtio);
+
+/**
+ * Puts a device into a PCI slot, [1, PCI_SLOTS), that is empty.
+ * @param virtio  Owned from now on, also on failure. NULL: out of memory.
+ * @return        false when out of memory.
+ * @spec VIRTIO 1.2, 4.1 (without MSI-X: there is nobody to send messages to)
+ */
+bool pci_plug_virtio(struct pci *pci, unsigned slot, struct virtio *virtio);
+
 #endif

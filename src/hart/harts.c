@@ -50,8 +50,9 @@ static void before_write(void *owner, paddr address, uint64_t size_bytes) {
     if ((flags & PAGE_CODE) != 0) {
         code_changed(harts, address, size_bytes);
     }
-    /* The reservation of the hart whose turn it is flags no page, and a device's write ends it. */
-    if ((flags & PAGE_RESERVED) != 0 || harts->writer == NULL) {
+    /* The reservation of the hart whose turn it is flags no page, and a device's write ends it.
+     * Harts that run at the same time compare what they reserved instead. */
+    if ((flags & PAGE_RESERVED) != 0 || (harts->writer == NULL && !harts->parallel)) {
         reservations_end(harts, address, size_bytes);
     }
 }

@@ -77,6 +77,11 @@ static void device_span(void *owner, bool enters) {
     stopwatch_switch(&machine->stopwatch, enters ? ACTIVITY_DEVICE : ACTIVITY_EXECUTE);
 }
 
+enum status out_of_memory(struct error *error) {
+    return error_set(error, STATUS_USAGE,
+                     "out of memory while building the machine; use a smaller --memory or --smp");
+}
+
 /* -- Devices ----------------------------------------------------------------------------------- */
 
 /** What the board offers at each place: everything about a region but its device. */
@@ -124,8 +129,7 @@ static const struct region uart_place = {
     .ops = &uart_ops,
 };
 
-/** Plugs in a device, or frees it. @return false when there is none (out of memory) or no room. */
-static bool board_map(struct machine *machine, const struct region *place, void *device) {
+bool board_map(struct machine *machine, const struct region *place, void *device) {
     struct region region = *place;
     region.device = device;
     if (device == NULL) {
@@ -159,20 +163,21 @@ static void *board_new_plic(struct machine *machine) {
     return plic;
 }
 
-static bool board_add_devices(struct machine *machine) {
+static enum status board_add_devices(struct machine *machine, struct error *error) {
     void *rom = boot_rom_new(BOOT_ROM_SIZE_BYTES, &machine->target.rom);
     void *plic = board_new_plic(machine);
     bool done = board_map(machine, &rom_place, rom);
     done = board_map(machine, &syscon_place, syscon_new(power_asked, machine)) && done;
     done = board_map(machine, &aclint_place, board_new_aclint(machine)) && done;
     if (!board_map(machine, &plic_place, plic) || !done) {
-        return false;
+        return out_of_memory(error);
     }
     struct line rtc_line = plic_source(plic, BOARD_RTC_IRQ);
     void *rtc = rtc_new(&machine->sched, rtc_line, machine->options.rtc_base_ns);
     machine->uart = uart_new(plic_source(plic, BOARD_UART_IRQ), &machine->port);
     done = board_map(machine, &rtc_place, rtc);
-    return board_map(machine, &uart_place, machine->uart) && done;
+    done = board_map(machine, &uart_place, machine->uart) && done;
+    return done ? slots_fill(machine, plic, error) : out_of_memory(error);
 }
 
 /* -- Construction and reset -------------------------------------------------------------------- */
@@ -200,11 +205,6 @@ enum status machine_reset(struct machine *machine, struct error *error) {
     machine->asked = (struct asked){0};
     machine->half = (struct half){0};
     return STATUS_OK;
-}
-
-static enum status out_of_memory(struct error *error) {
-    return error_set(error, STATUS_USAGE,
-                     "out of memory while building the machine; use a smaller --memory or --smp");
 }
 
 /* Clocks follow the host's; steps move them by next to nothing, so never past it. */
@@ -247,12 +247,12 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     bus->span_owner = machine;
     machine->target.ram = &bus->ram;
     machine->target.rom_bytes = BOOT_ROM_SIZE_BYTES;
-    bool done = board_add_devices(machine);
-    if (done && options->pulse_ns != 0) {
+    status = board_add_devices(machine, error);
+    if (status == STATUS_OK && options->pulse_ns != 0) {
         machine->pulse = pulse_new(&machine->sched, options->pulse_ns);
-        done = machine->pulse != NULL;
+        status = machine->pulse != NULL ? STATUS_OK : out_of_memory(error);
     }
-    return done ? STATUS_OK : out_of_memory(error);
+    return status;
 }
 
 static enum status machine_boot(struct machine *machine, struct error *error) {

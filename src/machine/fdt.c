@@ -271,6 +271,83 @@ static void tree_small_devices(struct tree *tree) {
     tree_end(tree);
 }
 
+static void tree_virtio(struct tree *tree) {
+    for (unsigned i = 0; i < BOARD_VIRTIO_COUNT; i++) {
+        paddr base = BOARD_VIRTIO_BASE + (paddr)i * BOARD_VIRTIO_STRIDE;
+        tree_begin_at(tree, "virtio_mmio", base);
+        tree_string(tree, "compatible", "virtio,mmio");
+        tree_reg(tree, base, VIRTIO_MMIO_SIZE_BYTES);
+        tree_interrupt(tree, BOARD_VIRTIO_IRQ + i);
+        tree_end(tree);
+    }
+}
+
+/* Which source of the PLIC each pin of each slot drives. Both numbers count only modulo the lines,
+ * as the mask says. */
+static void tree_pci_interrupts(struct tree *tree) {
+    enum { ROW_CELLS = 6, PINS = PCI_LINES };
+    static const uint32_t mask[] = {(PCI_LINES - 1) << 11, 0, 0, 7};
+    fdt32_t cells[PCI_LINES * PINS * ROW_CELLS];
+    fdt32_t *row = cells;
+    for (uint32_t slot = 0; slot < PCI_LINES; slot++) {
+        for (uint32_t pin = 1; pin <= PINS; pin++, row += ROW_CELLS) {
+            uint32_t values[ROW_CELLS] = {
+                slot << 11, 0, 0, pin, PHANDLE_PLIC, BOARD_PCI_IRQ + (slot + pin - 1) % PCI_LINES};
+            for (unsigned i = 0; i < ROW_CELLS; i++) {
+                row[i] = cpu_to_fdt32(values[i]);
+            }
+        }
+    }
+    fdt32_t mask_cells[COUNT(mask)];
+    for (unsigned i = 0; i < COUNT(mask); i++) {
+        mask_cells[i] = cpu_to_fdt32(mask[i]);
+    }
+    tree_cell(tree, "#interrupt-cells", 1);
+    tree_bytes(tree, "interrupt-map-mask", mask_cells, sizeof mask_cells);
+    tree_bytes(tree, "interrupt-map", cells, sizeof cells);
+}
+
+/* Ports, then the window: what it is, where it begins on the bus and in memory, its size. */
+static void tree_pci_ranges(struct tree *tree) {
+    enum { SPACE_PORTS = 0x01000000, SPACE_MEMORY = 0x02000000 };
+    const uint32_t values[] = {
+        SPACE_PORTS,
+        0,
+        0,
+        0,
+        (uint32_t)BOARD_PCI_PORTS_BASE,
+        0,
+        BOARD_PCI_PORTS_BYTES,
+        SPACE_MEMORY,
+        0,
+        (uint32_t)BOARD_PCI_WINDOW_BASE,
+        0,
+        (uint32_t)BOARD_PCI_WINDOW_BASE,
+        0,
+        BOARD_PCI_WINDOW_BYTES,
+    };
+    fdt32_t cells[COUNT(values)];
+    for (unsigned i = 0; i < COUNT(values); i++) {
+        cells[i] = cpu_to_fdt32(values[i]);
+    }
+    tree_bytes(tree, "ranges", cells, sizeof cells);
+}
+
+static void tree_pci(struct tree *tree) {
+    const fdt32_t buses[] = {cpu_to_fdt32(0), cpu_to_fdt32(255)};
+    tree_begin_at(tree, "pci", BOARD_PCI_ECAM_BASE);
+    tree_string(tree, "compatible", "pci-host-ecam-generic");
+    tree_string(tree, "device_type", "pci");
+    tree_address_cells(tree, 3, 2);
+    tree_cell(tree, "linux,pci-domain", 0);
+    tree_bytes(tree, "bus-range", buses, sizeof buses);
+    tree_flag(tree, "dma-coherent");
+    tree_reg(tree, BOARD_PCI_ECAM_BASE, PCI_ECAM_SIZE_BYTES);
+    tree_pci_ranges(tree);
+    tree_pci_interrupts(tree);
+    tree_end(tree);
+}
+
 static void tree_soc(struct tree *tree, unsigned hart_count) {
     tree_begin(tree, "soc");
     tree_address_cells(tree, 2, 2);
@@ -279,6 +356,8 @@ static void tree_soc(struct tree *tree, unsigned hart_count) {
     tree_small_devices(tree);
     tree_clint(tree, hart_count);
     tree_plic(tree, hart_count);
+    tree_virtio(tree);
+    tree_pci(tree);
     tree_end(tree);
 }
 

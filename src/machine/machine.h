@@ -19,9 +19,20 @@
 #define BOARD_RTC_BASE ((paddr)0x101000)
 #define BOARD_CLINT_BASE ((paddr)0x2000000)
 #define BOARD_PLIC_BASE ((paddr)0xc000000)
+#define BOARD_PCI_PORTS_BASE ((paddr)0x3000000)
 #define BOARD_UART_BASE ((paddr)0x10000000)
+#define BOARD_VIRTIO_BASE ((paddr)0x10001000) /* the first of BOARD_VIRTIO_COUNT */
+#define BOARD_PCI_ECAM_BASE ((paddr)0x30000000)
+#define BOARD_PCI_WINDOW_BASE ((paddr)0x40000000)
 #define BOARD_RAM_BASE ((paddr)0x80000000)
-enum { BOARD_UART_IRQ = 10, BOARD_RTC_IRQ = 11 };
+enum { BOARD_PCI_PORTS_BYTES = 0x10000, BOARD_PCI_WINDOW_BYTES = 0x40000000 };
+enum { BOARD_VIRTIO_COUNT = 8, BOARD_VIRTIO_STRIDE = 0x1000 };
+enum {
+    BOARD_VIRTIO_IRQ = 1, /* the first of BOARD_VIRTIO_COUNT */
+    BOARD_UART_IRQ = 10,
+    BOARD_RTC_IRQ = 11,
+    BOARD_PCI_IRQ = 32 /* INTA; the others follow */
+};
 enum { BOARD_TIMEBASE_HZ = 10000000, BOARD_TICK_NS = 100 };
 
 /* -- Options ----------------------------------------------------------------------------------- */
@@ -426,6 +437,17 @@ void check_end(struct check *check);
  * go on.
  */
 enum status machine_reset(struct machine *machine, struct error *error);
+
+/**
+ * slots.c: maps the PCI bus and the places for virtio on MMIO, and plugs in the virtio devices that
+ * the options ask for.
+ * @errors STATUS_USAGE: out of memory, or more devices than places.
+ */
+enum status slots_fill(struct machine *machine, void *plic, struct error *error);
+/** board.c: plugs in a device, or frees it. @return false when there is none, or no room. */
+bool board_map(struct machine *machine, const struct region *place, void *device);
+/** board.c: the line of an error that hardly anybody sees. */
+enum status out_of_memory(struct error *error);
 
 /** stats.c: host time up to now goes to the present activity; from now on to @p activity. */
 void stopwatch_switch(struct stopwatch *stopwatch, enum activity activity);

@@ -78,7 +78,7 @@ static void devices(void) {
 
 void isa_main(uint64_t hart) {
     static const uint64_t holes[] = {
-        0x20000,   RAM - 64,        RAM_END,            RAM_END + 0x100000,
+        0x20000,   0x20000000,      RAM_END,            RAM_END + 0x100000,
         1ul << 40, 1ul << 55 | RAM, 0x4000000080000000, -64ul,
     };
     (void)hart;
