@@ -214,7 +214,7 @@ static void rates_free(const struct machine_options *options) {
     }
 }
 
-/** Everything but the images. On failure machine_free() takes back what there is. */
+/** Everything but the images and the engine. On failure machine_free() takes back what there is. */
 static enum status machine_build(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
     if (options->time == TIME_FREE) {
@@ -255,7 +255,7 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     return status;
 }
 
-static enum status machine_boot(struct machine *machine, struct error *error) {
+enum status machine_boot(struct machine *machine, struct error *error) {
     enum status status = machine_reset(machine, error);
     if (status != STATUS_OK) {
         return status;
@@ -269,7 +269,7 @@ static enum status machine_boot(struct machine *machine, struct error *error) {
     if (boot->tohost_set) {
         harts_watch_tohost(&machine->harts, boot->tohost, tohost_touched, machine);
     }
-    return STATUS_OK;
+    return machine->check == NULL ? STATUS_OK : check_boot(machine->check, error);
 }
 
 /* Before translation, the machine was executing; so it is after it. */
@@ -317,8 +317,8 @@ static enum status engine_make(struct machine *machine, struct error *error) {
     return check && machine->check == NULL ? error->status : STATUS_OK;
 }
 
-struct machine *machine_new(const struct machine_options *options, struct console *console,
-                            struct error *error) {
+struct machine *machine_make(const struct machine_options *options, struct console *console,
+                             struct error *error) {
     struct machine *machine = calloc(1, sizeof *machine);
     if (machine == NULL) {
         out_of_memory(error);
@@ -328,11 +328,26 @@ struct machine *machine_new(const struct machine_options *options, struct consol
     machine->console = console;
     machine->turn_vcpu = VCPU_NONE;
     port_init(&machine->port, console);
-    if (machine_build(machine, error) != STATUS_OK || machine_boot(machine, error) != STATUS_OK) {
+    if (machine_build(machine, error) != STATUS_OK ||
+        boot_open(options, &machine->target, error) != STATUS_OK ||
+        engine_make(machine, error) != STATUS_OK) {
         machine_free(machine);
         return NULL;
     }
-    if (engine_make(machine, error) != STATUS_OK) {
+    return machine;
+}
+
+struct machine *machine_new(const struct machine_options *options, struct console *console,
+                            struct error *error) {
+    struct machine *machine = machine_make(options, console, error);
+    enum status status = machine == NULL ? error->status : STATUS_OK;
+    if (status == STATUS_OK && options->opened != NULL) {
+        status = options->opened(options->opened_owner, error);
+    }
+    if (status == STATUS_OK) {
+        status = machine_boot(machine, error);
+    }
+    if (status != STATUS_OK) {
         machine_free(machine);
         return NULL;
     }
@@ -352,5 +367,6 @@ void machine_free(struct machine *machine) {
     harts_free(&machine->harts);
     bus_free(&machine->bus);
     sched_free(&machine->sched);
+    boot_close(&machine->target);
     free(machine);
 }

@@ -14,7 +14,8 @@
  * 1. Nothing lies on anything else: every byte written is in a span of the layout.
  * 2. The outcome depends on options and files only, so a reset finds what the start found. bss is
  *    made zero only where RAM was written, so that it costs nothing the first time.
- * 3. Files are read one at a time and freed before the next; none of their memory stays taken. */
+ * 3. Files are read one at a time and freed before the next; none of their memory stays taken.
+ * 4. Files are opened once, at the start: a reset reads the same ones again, by descriptor. */
 #include <elf.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -37,6 +38,82 @@ enum {
     APPEND_CHARS_MAX = 65535
 };
 
+/* -- Files ------------------------------------------------------------------------------------- */
+
+static bool word_is(const char *text, const char *word) {
+    return text != NULL && strcmp(text, word) == 0;
+}
+
+static bool firmware_is_default(const struct machine_options *options) {
+    return options->bios == NULL || word_is(options->bios, "default");
+}
+
+static const char *firmware_path(const struct machine_options *options) {
+    if (!firmware_is_default(options)) {
+        return options->bios;
+    }
+    for (const char *const *path = options->firmware_paths; path != NULL && *path != NULL; path++) {
+        if (access(*path, F_OK) == 0) {
+            return *path;
+        }
+    }
+    return NULL;
+}
+
+static bool firmware_wanted(const struct machine_options *options) {
+    return options->elf == NULL && !word_is(options->bios, "none");
+}
+
+static enum status check_options(const struct machine_options *options, struct error *error) {
+    bool firmware_alone = !firmware_is_default(options) && !word_is(options->bios, "none");
+    if (options->kernel == NULL && options->elf == NULL && !firmware_alone) {
+        return error_set(error, STATUS_USAGE,
+                         "nothing to run: name a kernel with --kernel, or a bare-metal program "
+                         "with --elf");
+    }
+    if (firmware_wanted(options) && firmware_path(options) == NULL) {
+        return error_set(error, STATUS_BAD_INPUT,
+                         "--bios default: no fw_dynamic.bin was found; run tools/setup, install "
+                         "Debian's opensbi package, or name a file with --bios");
+    }
+    return STATUS_OK;
+}
+
+enum status boot_open(const struct machine_options *options, struct boot_target *target,
+                      struct error *error) {
+    bool firmware = firmware_wanted(options);
+    const struct boot_file named[BOOT_ROLES] = {
+        [BOOT_BIOS] = {.option = "--bios", .path = firmware ? firmware_path(options) : NULL},
+        [BOOT_KERNEL] = {.option = "--kernel", .path = options->kernel},
+        [BOOT_ELF] = {.option = "--elf", .path = options->elf},
+        [BOOT_INITRD] = {.option = "--initrd", .path = options->initrd},
+    };
+    enum status status = check_options(options, error);
+    for (unsigned role = 0; status == STATUS_OK && role < BOOT_ROLES; role++) {
+        struct file file = {.option = named[role].option, .path = named[role].path};
+        if (file.path != NULL) {
+            status = file_open(&file, error);
+        }
+        if (status == STATUS_OK) {
+            target->files[role] = named[role];
+            target->files[role].descriptor = file.descriptor;
+        }
+    }
+    if (status != STATUS_OK) {
+        boot_close(target);
+    }
+    return status;
+}
+
+void boot_close(struct boot_target *target) {
+    for (unsigned role = 0; role < BOOT_ROLES; role++) {
+        if (target->files[role].path != NULL) {
+            close(target->files[role].descriptor);
+        }
+        target->files[role] = (struct boot_file){0};
+    }
+}
+
 struct loader {
     const struct machine_options *options;
     struct boot_target *target;
@@ -53,6 +130,14 @@ struct loader {
 
 static struct ram *ram_of(struct loader *loader) {
     return loader->target->ram;
+}
+
+/** Names the file of a role. @return false when there is none. */
+static bool file_named(const struct loader *loader, enum boot_role role, struct file *file) {
+    const struct boot_file *named = &loader->target->files[role];
+    *file = (struct file){
+        .option = named->option, .path = named->path, .descriptor = named->descriptor};
+    return file->path != NULL;
 }
 
 static enum status load_file(struct loader *loader, struct file *file) {
@@ -145,26 +230,6 @@ static enum status put_flat(struct loader *loader, const struct file *file, padd
 
 /* -- Firmware ---------------------------------------------------------------------------------- */
 
-static bool word_is(const char *text, const char *word) {
-    return text != NULL && strcmp(text, word) == 0;
-}
-
-static bool firmware_is_default(const struct machine_options *options) {
-    return options->bios == NULL || word_is(options->bios, "default");
-}
-
-static const char *firmware_path(const struct machine_options *options) {
-    if (!firmware_is_default(options)) {
-        return options->bios;
-    }
-    for (const char *const *path = options->firmware_paths; path != NULL && *path != NULL; path++) {
-        if (access(*path, F_OK) == 0) {
-            return *path;
-        }
-    }
-    return NULL;
-}
-
 static enum status put_firmware(struct loader *loader, const struct file *file) {
     if (!elf_magic(file->bytes, file->size_bytes)) {
         loader->firmware_entry = loader->layout.ram_start;
@@ -198,16 +263,11 @@ static void firmware_take_rest(struct loader *loader) {
 }
 
 static enum status load_firmware(struct loader *loader) {
+    struct file file;
     loader->firmware_end = loader->layout.ram_start;
-    loader->firmware = loader->options->elf == NULL && !word_is(loader->options->bios, "none");
+    loader->firmware = file_named(loader, BOOT_BIOS, &file);
     if (!loader->firmware) {
         return STATUS_OK;
-    }
-    struct file file = {.option = "--bios", .path = firmware_path(loader->options)};
-    if (file.path == NULL) {
-        return error_set(loader->error, STATUS_BAD_INPUT,
-                         "--bios default: no fw_dynamic.bin was found; run tools/setup, install "
-                         "Debian's opensbi package, or name a file with --bios");
     }
     enum status status = load_file(loader, &file);
     if (status == STATUS_OK) {
@@ -256,8 +316,8 @@ static enum status put_kernel(struct loader *loader, const struct file *file) {
 }
 
 static enum status load_kernel(struct loader *loader) {
-    struct file file = {.option = "--kernel", .path = loader->options->kernel};
-    if (file.path == NULL) {
+    struct file file;
+    if (!file_named(loader, BOOT_KERNEL, &file)) {
         return STATUS_OK;
     }
     enum status status = load_file(loader, &file);
@@ -331,8 +391,8 @@ static enum status put_program(struct loader *loader, const struct file *file,
 }
 
 static enum status load_program(struct loader *loader) {
-    struct file file = {.option = "--elf", .path = loader->options->elf};
-    if (file.path == NULL) {
+    struct file file;
+    if (!file_named(loader, BOOT_ELF, &file)) {
         return STATUS_OK;
     }
     struct elf elf;
@@ -358,8 +418,8 @@ static bool place_below(const struct layout *layout, uint64_t size_bytes, uint64
 }
 
 static enum status load_initrd(struct loader *loader) {
-    struct file file = {.option = "--initrd", .path = loader->options->initrd};
-    if (file.path == NULL) {
+    struct file file;
+    if (!file_named(loader, BOOT_INITRD, &file)) {
         return STATUS_OK;
     }
     enum status status = load_file(loader, &file);
@@ -462,17 +522,6 @@ static enum status fill_rom(struct loader *loader) {
 
 /* -- Table of contents ------------------------------------------------------------------------- */
 
-static enum status check_options(struct loader *loader) {
-    const struct machine_options *options = loader->options;
-    bool firmware_alone = !firmware_is_default(options) && !word_is(options->bios, "none");
-    if (options->kernel == NULL && options->elf == NULL && !firmware_alone) {
-        return error_set(loader->error, STATUS_USAGE,
-                         "nothing to run: name a kernel with --kernel, or a bare-metal program "
-                         "with --elf");
-    }
-    return STATUS_OK;
-}
-
 /* The first load sets the digest, later ones are held against it. */
 static enum status check_digest(struct loader *loader) {
     static const uint8_t none[sizeof loader->target->digest];
@@ -486,12 +535,9 @@ static enum status check_digest(struct loader *loader) {
     if (memcmp(digest, now.digest, sizeof none) == 0) {
         return STATUS_OK;
     }
-    const struct machine_options *options = loader->options;
-    struct file file = {.option = "--bios", .path = options->bios};
-    if (options->kernel != NULL) {
-        file = (struct file){.option = "--kernel", .path = options->kernel};
-    } else if (options->elf != NULL) {
-        file = (struct file){.option = "--elf", .path = options->elf};
+    struct file file;
+    if (!file_named(loader, BOOT_KERNEL, &file) && !file_named(loader, BOOT_ELF, &file)) {
+        file_named(loader, BOOT_BIOS, &file);
     }
     return file_bad(&file, loader->error,
                     "this file, or another one booted with it, has changed since the machine was "
@@ -501,8 +547,7 @@ static enum status check_digest(struct loader *loader) {
 enum status boot_load(const struct machine_options *options, struct boot_target *target,
                       struct boot *boot, struct error *error) {
     static enum status (*const steps[])(struct loader *) = {
-        check_options, load_firmware, load_kernel, load_program,
-        load_initrd,   load_tree,     fill_rom,    check_digest,
+        load_firmware, load_kernel, load_program, load_initrd, load_tree, fill_rom, check_digest,
     };
     struct loader loader = {
         .options = options,

@@ -70,13 +70,17 @@ struct check *check_new(struct machine *machine, struct error *error) {
     check->machine = machine;
     check->console = console_open("null", error);
     if (check->console != NULL) {
-        check->shadow = machine_new(&options, check->console, error);
+        check->shadow = machine_make(&options, check->console, error);
     }
     if (check->shadow == NULL) {
         check_free(check);
         return NULL;
     }
     return check;
+}
+
+enum status check_boot(struct check *check, struct error *error) {
+    return machine_boot(check->shadow, error);
 }
 
 void check_free(struct check *check) {

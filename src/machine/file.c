@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads whole files, and says in one line what is wrong with those that cannot be read. */
+/* Opens files, reads them whole, and says in one line what is wrong with those that cannot be
+ * read. */
 #include "machine/image.h"
 
 #include <errno.h>
@@ -28,38 +29,35 @@ enum status file_bad(const struct file *file, struct error *error, const char *f
                      shown == file->path ? "" : "...", shown, text);
 }
 
-/* Opens without waiting, so that a FIFO cannot hold us up. */
-static enum status regular_open(const struct file *file, int *descriptor, uint64_t *size_bytes,
-                                struct error *error) {
-    *descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (*descriptor < 0) {
+/* Without waiting, so that a FIFO cannot hold us up. */
+enum status file_open(struct file *file, struct error *error) {
+    struct stat there;
+    file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file->descriptor < 0) {
         return file_bad(file, error, "%s; check the path and its permissions", strerror(errno));
     }
-    struct stat status;
-    if (fstat(*descriptor, &status) != 0) {
-        return file_bad(file, error, "%s; check the file system it is on", strerror(errno));
+    enum status status = STATUS_OK;
+    if (fstat(file->descriptor, &there) != 0) {
+        status = file_bad(file, error, "%s; check the file system it is on", strerror(errno));
+    } else if (S_ISDIR(there.st_mode)) {
+        status = file_bad(file, error, "is a directory; name a file in it");
+    } else if (!S_ISREG(there.st_mode)) {
+        status = file_bad(file, error, "is not a regular file; copy what it gives to a file first");
     }
-    if (S_ISDIR(status.st_mode)) {
-        return file_bad(file, error, "is a directory; name a file in it");
+    if (status != STATUS_OK) {
+        close(file->descriptor);
     }
-    if (!S_ISREG(status.st_mode)) {
-        return file_bad(file, error, "is not a regular file; copy what it gives to a file first");
-    }
-    if (status.st_size == 0) {
-        return file_bad(file, error, "is empty; build or copy it again");
-    }
-    *size_bytes = (uint64_t)status.st_size;
-    return STATUS_OK;
+    return status;
 }
 
 /* Reads size_bytes, and finds out whether that is still all of it. */
-static enum status contents_read(struct file *file, int descriptor, struct error *error) {
+static enum status contents_read(struct file *file, struct error *error) {
     size_t have = 0;
     uint8_t beyond;
     for (;;) {
         bool full = have == file->size_bytes;
-        ssize_t got = full ? read(descriptor, &beyond, 1)
-                           : read(descriptor, file->bytes + have, file->size_bytes - have);
+        ssize_t got = pread(file->descriptor, full ? &beyond : file->bytes + have,
+                            full ? 1 : file->size_bytes - have, (off_t)have);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -77,37 +75,30 @@ static enum status contents_read(struct file *file, int descriptor, struct error
     }
 }
 
-static enum status opened_read(struct file *file, int descriptor, uint64_t size_bytes,
-                               struct error *error) {
-    file->bytes = malloc(size_bytes);
-    file->size_bytes = size_bytes;
+enum status file_read(struct file *file, uint64_t limit_bytes, struct error *error) {
+    off_t end = lseek(file->descriptor, 0, SEEK_END);
+    if (end < 0) {
+        return file_bad(file, error, "%s; check the disk it is on", strerror(errno));
+    }
+    if (end == 0) {
+        return file_bad(file, error, "is empty; build or copy it again");
+    }
+    if ((uint64_t)end > limit_bytes) {
+        return file_bad(file, error,
+                        "is too large: %" PRIu64 " bytes, and the machine has %" PRIu64
+                        " bytes of memory; give more with --memory",
+                        (uint64_t)end, limit_bytes);
+    }
+    file->size_bytes = (size_t)end;
+    file->bytes = malloc(file->size_bytes);
     if (file->bytes == NULL) {
         return error_set(error, STATUS_USAGE,
-                         "%s: there is no host memory to read %" PRIu64 " bytes into; free some",
-                         file->option, size_bytes);
+                         "%s: there is no host memory to read %zu bytes into; free some",
+                         file->option, file->size_bytes);
     }
-    enum status status = contents_read(file, descriptor, error);
+    enum status status = contents_read(file, error);
     if (status != STATUS_OK) {
         file_free(file);
-    }
-    return status;
-}
-
-enum status file_read(struct file *file, uint64_t limit_bytes, struct error *error) {
-    int descriptor;
-    uint64_t size_bytes = 0;
-    enum status status = regular_open(file, &descriptor, &size_bytes, error);
-    if (status == STATUS_OK && size_bytes > limit_bytes) {
-        status = file_bad(file, error,
-                          "is too large: %" PRIu64 " bytes, and the machine has %" PRIu64
-                          " bytes of memory; give more with --memory",
-                          size_bytes, limit_bytes);
-    }
-    if (status == STATUS_OK) {
-        status = opened_read(file, descriptor, size_bytes, error);
-    }
-    if (descriptor >= 0) {
-        close(descriptor);
     }
     return status;
 }

@@ -92,7 +92,8 @@ enum status image_unpack(struct file *file, uint64_t limit_bytes, struct error *
     if (inflateInit2(&stream, GZIP_ONLY + MAX_WBITS) != Z_OK) {
         return unpack_error(file, Z_MEM_ERROR, limit_bytes, error);
     }
-    struct file output = {.option = file->option, .path = file->path};
+    struct file output = {
+        .option = file->option, .path = file->path, .descriptor = file->descriptor};
     int outcome = inflate_all(&stream, &output, file->size_bytes, limit_bytes);
     inflateEnd(&stream);
     enum status status = unpack_error(file, outcome, limit_bytes, error);

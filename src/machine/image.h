@@ -6,22 +6,29 @@
 #include "base/base.h"
 #include "bus/bus.h"
 
-/* -- file.c: whole files, read once and with limits -------------------------------------------- */
+/* -- file.c: whole files, read with limits ----------------------------------------------------- */
 
 /** A file that an option names. */
 struct file {
     const char *option; /* "--kernel": what the user wrote in front of it */
     const char *path;
+    int descriptor;
     uint8_t *bytes; /* owned; NULL before file_read() */
     size_t size_bytes;
 };
 
 /**
- * Reads a whole regular file that is not empty.
+ * Opens a regular file.
+ * @errors STATUS_BAD_INPUT; then there is no descriptor to close.
+ */
+enum status file_open(struct file *file, struct error *error);
+/**
+ * Reads a whole open file that is not empty, from its beginning.
  * @param limit_bytes  More than this cannot be meant: memory of the machine.
  * @errors STATUS_BAD_INPUT for all that can be wrong with the file; then nothing is owned.
  */
 enum status file_read(struct file *file, uint64_t limit_bytes, struct error *error);
+/** Forgets the contents; the file stays open. */
 void file_free(struct file *file);
 
 /** Error line "OPTION PATH: " and the text. @return STATUS_BAD_INPUT */

@@ -72,6 +72,9 @@ struct drive {
     const char *serial; /* what the guest reads as its serial number: at most 20 characters */
 };
 
+/** Called when all that a run needs is open, and before anything is read from files to boot. */
+typedef enum status opened_fn(void *owner, struct error *error);
+
 /**
  * Everything that shapes a run. Strings and arrays are borrowed and must outlive the machine; a
  * NULL stands for what was not given.
@@ -112,6 +115,8 @@ struct machine_options {
     bool uncounted;          /* bench: the translator counts no steps; nothing repeats */
     const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
     size_t hash_at_count;
+    opened_fn *opened; /* may be NULL; where it fails, machine_new() does */
+    void *opened_owner;
 };
 
 /* -- board.c: construction --------------------------------------------------------------------- */
@@ -273,13 +278,33 @@ struct boot {
     paddr signature_start, signature_end; /* equal when the ELF has none */
 };
 
-/** What boot_load fills. */
+/** A file to boot. It stays open: a reset needs nothing more of the host than to read it. */
+struct boot_file {
+    const char *option, *path; /* path NULL: there is none */
+    int descriptor;            /* of a regular file */
+};
+
+enum boot_role { BOOT_BIOS, BOOT_KERNEL, BOOT_ELF, BOOT_INITRD, BOOT_ROLES };
+
+/** What boot_load fills, and from what. */
 struct boot_target {
     struct ram *ram;
     uint8_t *rom; /* boot ROM: reset vector code and the fw_dynamic record */
     size_t rom_bytes;
-    uint8_t digest[16]; /* of all files read; all zero before the first load */
+    struct boot_file files[BOOT_ROLES]; /* open from boot_open() to boot_close() */
+    uint8_t digest[16];                 /* of all files read; all zero before the first load */
 };
+
+/**
+ * Opens all files of the options, and reads none.
+ * @param target  Without open files.
+ * @errors STATUS_BAD_INPUT naming the file and the remedy, STATUS_USAGE when the options leave
+ *         nothing to run; then no file is open.
+ */
+enum status boot_open(const struct machine_options *options, struct boot_target *target,
+                      struct error *error);
+/** Closes what is open. */
+void boot_close(struct boot_target *target);
 
 /**
  * Loads all images of the options into RAM and says where to start: firmware (default, file, none),
@@ -287,9 +312,9 @@ struct boot_target {
  * same result, at each reset (law 14): files are read again and must still have the same contents
  * (XXH3-128 kept in digest: all zero at first, then checked).
  *
- * @param target  What to fill; target->digest all zero the first time.
+ * @param target  What to fill, from its open files; target->digest all zero the first time.
  * @errors STATUS_BAD_INPUT naming the file, what is wrong (also: does not fit into memory) and the
- *         remedy; STATUS_USAGE when options leave nothing to run or no room for the device tree.
+ *         remedy; STATUS_USAGE when there is no room for the device tree.
  */
 enum status boot_load(const struct machine_options *options, struct boot_target *target,
                       struct boot *boot, struct error *error);
@@ -417,8 +442,10 @@ void pulse_state(const struct pulse *pulse, struct stream *stream);
 
 enum { CHECK_GRANT_STEPS_MAX = 4096 }; /* grants are no longer, so that a fault is found near */
 
-/** Makes the second machine; the first has not run yet. NULL with @p error. */
+/** Makes the second machine, before the first is booted. NULL with @p error. */
 struct check *check_new(struct machine *machine, struct error *error);
+/** Boots it. */
+enum status check_boot(struct check *check, struct error *error);
 /** NULL is fine. */
 void check_free(struct check *check);
 /** Asks the second schedule, too. @return false: something differs, and the run has ended. */
@@ -432,6 +459,11 @@ void check_skip(struct check *check, vtime until);
 /** The run has ended: a last look at everything. */
 void check_end(struct check *check);
 
+/** board.c: machine_new() up to where all is open; machine_boot() has to follow. */
+struct machine *machine_make(const struct machine_options *options, struct console *console,
+                             struct error *error);
+/** board.c: the first reset, of its shadow, too. */
+enum status machine_boot(struct machine *machine, struct error *error);
 /**
  * board.c: loads the images and puts everything at its reset value (law 14); steps and VIRTUAL
  * go on.

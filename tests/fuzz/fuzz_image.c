@@ -35,7 +35,10 @@ static void load(struct machine_options *options) {
     struct boot_target target = {.ram = &ram, .rom = rom, .rom_bytes = sizeof rom};
     struct boot first, second;
     struct error error = {0};
-    enum status status = boot_load(options, &target, &first, &error);
+    enum status status = boot_open(options, &target, &error);
+    if (status == STATUS_OK) {
+        status = boot_load(options, &target, &first, &error);
+    }
     if (status == STATUS_OK) {
         demand(entry_is_sound(&first, &target), "entry outside memory");
         demand(!first.tohost_set || ram_holds(&ram, first.tohost, 8), "tohost outside RAM");
@@ -49,6 +52,7 @@ static void load(struct machine_options *options) {
         demand(strchr(error.text, '\n') == NULL && strstr(error.text, "; ") != NULL,
                "line without remedy");
     }
+    boot_close(&target);
     ram_free(&ram);
 }
 
