@@ -4,7 +4,8 @@
  * Every constructor returns a device for bus_map(), owned by the caller until mapped, or NULL
  * when out of memory. Unknown offsets read as zero and ignore writes. Single-threaded: only from
  * the vCPU that holds the turn, or between rounds. `x_ops` goes with the device in its struct
- * region. */
+ * region. Devices that the outside can reach have a pair of functions for the gate besides, x_room
+ * and x_deliver: machine/machine.h, struct inlet. */
 #ifndef DEV_DEV_H
 #define DEV_DEV_H
 
@@ -64,8 +65,10 @@ extern const struct device_ops uart_ops;
  * @spec TL16C550C data sheet, chapter 8 (principles of operation, registers)
  */
 void *uart_new(struct line line, struct port *port);
-/** Tells the UART that its port has let bytes in: its receiver FIFO takes what it has room for. */
-void uart_receive(void *uart);
+/** How many bytes can be delivered now. */
+size_t uart_room(void *uart);
+/** Bytes come in, at most uart_room(): the port holds what the receiver FIFO has no room for. */
+void uart_deliver(void *uart, const uint8_t *bytes, size_t size_bytes);
 
 /* -- rtc.c: goldfish RTC ----------------------------------------------------------------------- */
 

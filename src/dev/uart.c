@@ -145,7 +145,14 @@ static void uart_settle(struct uart *uart) {
     line_set(&uart->line, interrupt_source(uart) != IIR_NONE);
 }
 
-void uart_receive(void *uart) {
+size_t uart_room(void *device) {
+    const struct uart *uart = device;
+    return port_room(uart->port);
+}
+
+void uart_deliver(void *device, const uint8_t *bytes, size_t size_bytes) {
+    struct uart *uart = device;
+    port_admit(uart->port, bytes, size_bytes);
     uart_settle(uart);
 }
 

@@ -10,14 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     OUT_BYTES = 4096,   /* at most PIPE_BUF: a write to a pipe is done as a whole or not at all */
     TYPED_BYTES = 4096, /* read from the host, not yet taken */
     READ_BYTES = 256,
-    WAIT_NS_MAX = 100000000,
     ESCAPE = 'A' & 0x1f /* Ctrl-A */
 };
 
@@ -193,12 +191,8 @@ bool console_flush(struct console *console) {
     return console->queue_count == 0;
 }
 
-bool console_full(const struct console *console) {
-    return console->queue_count >= OUT_BYTES;
-}
-
 /* Room for one more byte. The queue grows when the reader is slow: by what the guest still says
- * until the run loop looks at console_full(). */
+ * until the run loop looks at console_state(). */
 static bool queue_make_room(struct console *console) {
     console_flush(console);
     if (console->queue_count < console->queue_room) {
@@ -227,19 +221,19 @@ void console_put(struct console *console, uint8_t byte) {
     }
 }
 
-bool console_failed(const struct console *console, struct error *error) {
-    if (console->output_errno == 0) {
-        return false;
+enum endpoint_state console_state(const struct console *console, struct error *error) {
+    if (console->output_errno != 0) {
+        const char *name = console->path != NULL ? console->path : "standard output";
+        error_set(error, STATUS_HOST_IO,
+                  "console: cannot write to %s (%s); give it a reader or room, or use --console "
+                  "null",
+                  name, strerror(console->output_errno));
+        return ENDPOINT_FAILED;
     }
-    const char *name = console->path != NULL ? console->path : "standard output";
-    error_set(error, STATUS_HOST_IO,
-              "console: cannot write to %s (%s); give it a reader or room, or use --console null",
-              name, strerror(console->output_errno));
-    return true;
-}
-
-bool console_left(const struct console *console) {
-    return console->left;
+    if (console->left) {
+        return ENDPOINT_LEFT;
+    }
+    return console->queue_count >= OUT_BYTES ? ENDPOINT_FULL : ENDPOINT_READY;
 }
 
 /* -- Input ------------------------------------------------------------------------------------- */
@@ -292,8 +286,12 @@ static void console_fill(struct console *console) {
     }
 }
 
-size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes) {
+void console_serve(struct console *console) {
+    console_flush(console);
     console_fill(console);
+}
+
+size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes) {
     size_t count = min_u64(size_bytes, console->typed_count);
     if (count > 0) {
         memcpy(bytes, console->typed, count);
@@ -307,17 +305,53 @@ bool console_open_for_input(const struct console *console) {
     return console->input_open || console->typed_count > 0;
 }
 
-/* A signal that comes between the caller's look at its flag and ppoll() would go unnoticed until
- * the end of the wait: hence the upper limit on one wait. */
-bool console_wait(struct console *console, int64_t timeout_ns) {
-    console_flush(console);
-    if (console->typed_count == 0) {
-        int64_t wait_ns = max_i64(0, min_i64(timeout_ns, WAIT_NS_MAX));
-        struct timespec wait = {.tv_nsec = (long)wait_ns};
-        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (ppoll(&input, console->input_open ? 1 : 0, &wait, NULL) > 0) {
-            console_fill(console);
-        }
-    }
-    return console->typed_count > 0;
+/* -- As an endpoint ---------------------------------------------------------------------------- */
+
+static void endpoint_begin(void *console) {
+    console_begin(console);
 }
+
+static void endpoint_serve(void *console) {
+    console_serve(console);
+}
+
+static bool endpoint_flush(void *console) {
+    return console_flush(console);
+}
+
+static enum endpoint_state endpoint_state(const void *console, struct error *error) {
+    return console_state(console, error);
+}
+
+/* A person may wish to leave though the guest takes nothing. */
+static void endpoint_watch(void *of, struct watch *watch, bool admits) {
+    struct console *console = of;
+    bool room = admits && console->typed_count < sizeof console->typed;
+    if (console->input_open && (room || console_interactive(console))) {
+        watch_add(watch, STDIN_FILENO, POLLIN);
+    }
+    if (admits && console->typed_count > 0) {
+        watch_limit(watch, 0);
+    }
+    if (console->queue_count > 0 && console->output_errno == 0) {
+        watch_add(watch, console->output, POLLOUT);
+    }
+}
+
+static size_t endpoint_take(void *console, uint8_t *bytes, size_t room_bytes) {
+    return console_take(console, bytes, room_bytes);
+}
+
+static bool endpoint_can_come(const void *console, bool admits) {
+    return console_interactive(console) || (admits && console_open_for_input(console));
+}
+
+const struct endpoint_ops console_endpoint = {
+    .begin = endpoint_begin,
+    .serve = endpoint_serve,
+    .flush = endpoint_flush,
+    .state = endpoint_state,
+    .watch = endpoint_watch,
+    .take = endpoint_take,
+    .can_come = endpoint_can_come,
+};

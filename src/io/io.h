@@ -16,11 +16,75 @@ int64_t host_monotonic_ns(void);
 /** Waits for so long. @thread any */
 void host_sleep_ns(int64_t ns);
 
+/* -- watch.c: waiting for the outside ---------------------------------------------------------- */
+
+/** What is waited for: begun, filled by endpoints, waited on; and again. */
+struct watch;
+
+/** @return Watch, owned by the caller; NULL when the host has no memory or descriptor for it. */
+struct watch *watch_new(void);
+/** NULL is fine. */
+void watch_free(struct watch *watch);
+
+/** Nothing is waited for yet. */
+void watch_begin(struct watch *watch);
+/** Waits for @p events, poll()'s, of a descriptor. @return Index for watch_seen(). */
+size_t watch_add(struct watch *watch, int fd, short events);
+/** The wait is to be no longer than that. */
+void watch_limit(struct watch *watch, int64_t ns);
+/** What the last wait has seen of a descriptor: poll()'s revents. */
+short watch_seen(const struct watch *watch, size_t idx);
+/**
+ * Waits until a descriptor is ready, somebody wakes it, a signal comes, or @p timeout_ns of host
+ * time have passed (INT64_MAX: no limit). May also return early: look at the clock, and wait again.
+ * @return Is a descriptor ready?
+ */
+bool watch_wait(struct watch *watch, int64_t timeout_ns);
+/** Ends the wait under way, or the next one. @thread any */
+void watch_wake(struct watch *watch);
+
+/* -- Endpoints: the host's ends of what comes in and goes out ---------------------------------- */
+
+/** Ethernet, without its checksum: a header of 14 bytes, 1500 of payload. */
+enum { FRAME_BYTES_MAX = 1514 };
+
+/** How an endpoint is. */
+enum endpoint_state {
+    ENDPOINT_READY,
+    ENDPOINT_FULL,  /* the guest should say no more until its reader has taken some */
+    ENDPOINT_LEFT,  /* a person has asked to leave (Ctrl-A X) */
+    ENDPOINT_FAILED /* the host has failed: the run ends */
+};
+
+/** What each kind of endpoint does. None of it waits longer than moments. */
+struct endpoint_ops {
+    /** The run begins. */
+    void (*begin)(void *endpoint);
+    /** Does what can be done on the host now: output goes out, input is fetched. */
+    void (*serve)(void *endpoint);
+    /** Output alone. @return Nothing is left. */
+    bool (*flush)(void *endpoint);
+    /** @param error  Filled in when ENDPOINT_FAILED; may be NULL. */
+    enum endpoint_state (*state)(const void *endpoint, struct error *error);
+    /** Adds what it waits for. @param admits  Input is of interest now: the device has room. */
+    void (*watch)(void *endpoint, struct watch *watch, bool admits);
+    /**
+     * Takes what has been fetched: bytes of a stream, as many as there are, or one frame.
+     * @return Bytes stored, at most @p room_bytes; 0: there is nothing.
+     */
+    size_t (*take)(void *endpoint, uint8_t *bytes, size_t room_bytes);
+    /** Can anything ever come again, for a device that has room as @p admits says? */
+    bool (*can_come)(const void *endpoint, bool admits);
+};
+
 /* -- console.c: where the guest's console goes ------------------------------------------------- */
 
 enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };
 
 struct console;
+
+/** A console as an endpoint. */
+extern const struct endpoint_ops console_endpoint;
 
 /**
  * Opens the guest's console from the value of --console: "stdio", "null" or "file:PATH".
@@ -42,30 +106,21 @@ void console_begin(struct console *console);
 /** Is a person at the other end (terminal in raw mode)? */
 bool console_interactive(const struct console *console);
 
-/** Queues output, and flushes when enough is queued. Failed writes show in console_failed. */
+/** Queues output, and flushes when enough is queued. Failed writes show in console_state(). */
 void console_put(struct console *console, uint8_t byte);
 /** Writes what is queued; waits at most moments for the reader. @return Nothing is queued. */
 bool console_flush(struct console *console);
-/** So much is queued that the run should wait for the reader. */
-bool console_full(const struct console *console);
-/** Has a write to the host failed (closed pipe, full disk)? Then fills error: STATUS_HOST_IO. */
-bool console_failed(const struct console *console, struct error *error);
-/** Did the user ask to leave (Ctrl-A X)? */
-bool console_left(const struct console *console);
-
+/** Flushes, and reads what has come from the host, without waiting. */
+void console_serve(struct console *console);
+/** STATUS_HOST_IO in @p error, which may be NULL: a closed pipe, a full disk. */
+enum endpoint_state console_state(const struct console *console, struct error *error);
 /**
- * Takes what has arrived from the host, without waiting.
+ * Takes what has been read.
  * @return Bytes stored in @p bytes, at most @p size_bytes; 0 when there is nothing now.
  */
 size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes);
 /** Can input still come? false at the end of standard input, for null and file consoles. */
 bool console_open_for_input(const struct console *console);
-/**
- * Flushes, then waits until input is there, a signal comes, or @p timeout_ns of host time have
- * passed (INT64_MAX: no limit). May also return early: look at the clock, and wait again.
- * @return true when input is there.
- */
-bool console_wait(struct console *console, int64_t timeout_ns);
 
 /* -- disk.c: what the guest's disks are kept in ----------------------------------------------- */
 
@@ -118,25 +173,23 @@ bool disk_failed(const struct disk *disk, struct error *error);
  */
 void disk_state(struct disk *disk, struct stream *stream);
 
-/* -- port.c: a byte port of a device, with the gate in front ----------------------------------- */
+/* -- port.c: a byte port of a device ----------------------------------------------------------- */
 
-/** What a serial device sees of the outside. Output goes out at once; input waits for the gate. */
+/** What a serial device sees of the outside: output goes out at once, input waits for it. */
 struct port {
     struct console *console; /* not owned */
-    uint8_t held[256];       /* arrived and stamped, not yet taken by the device */
+    uint8_t held[256];       /* let in by the gate, not yet taken by the device */
     size_t held_count;
     uint64_t out_bytes;
-    uint64_t in_bytes;
 };
 
 void port_init(struct port *port, struct console *console);
 /** Device to outside. */
 void port_put(struct port *port, uint8_t byte);
-/**
- * Gate: lets in what has arrived on the host. Only between rounds or while all harts sleep.
- * @return Bytes let in.
- */
-size_t port_admit(struct port *port);
+/** How many more bytes can be let in. */
+size_t port_room(const struct port *port);
+/** Lets bytes in: at most port_room(). */
+void port_admit(struct port *port, const uint8_t *bytes, size_t size_bytes);
 /** Device side: next byte that is in. @return false when there is none. */
 bool port_get(struct port *port, uint8_t *byte);
 /** Walks what is held. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A device's byte port: output passes, input waits behind the gate until the run loop lets it
- * in. */
+/* A device's byte port: output passes, what the gate has let in waits until the device takes it. */
 #include "io/io.h"
 
 #include <string.h>
@@ -14,13 +13,14 @@ void port_put(struct port *port, uint8_t byte) {
     port->out_bytes++;
 }
 
-/* Asks the console even when there is no room: it has to see a person's wish to leave. */
-size_t port_admit(struct port *port) {
-    size_t count = console_take(port->console, port->held + port->held_count,
-                                sizeof port->held - port->held_count);
-    port->held_count += count;
-    port->in_bytes += count;
-    return count;
+size_t port_room(const struct port *port) {
+    return sizeof port->held - port->held_count;
+}
+
+void port_admit(struct port *port, const uint8_t *bytes, size_t size_bytes) {
+    ensure(size_bytes <= port_room(port));
+    memcpy(port->held + port->held_count, bytes, size_bytes);
+    port->held_count += size_bytes;
 }
 
 bool port_get(struct port *port, uint8_t *byte) {
@@ -33,7 +33,7 @@ bool port_get(struct port *port, uint8_t *byte) {
     return true;
 }
 
-/* The byte counts only report the past: they decide nothing, so they are not walked. */
+/* The byte count only reports the past: it decides nothing, so it is not walked. */
 void port_state(const struct port *port, struct stream *stream) {
     stream_u32(stream, (uint32_t)port->held_count);
     stream_bytes(stream, port->held, port->held_count);

@@ -163,6 +163,22 @@ static void *board_new_plic(struct machine *machine) {
     return plic;
 }
 
+static bool board_add_uart(struct machine *machine, void *plic) {
+    port_init(&machine->port, machine->console);
+    struct inlet inlet = {
+        .ops = &console_endpoint,
+        .endpoint = machine->console,
+        .room = uart_room,
+        .deliver = uart_deliver,
+        .device = uart_new(plic_source(plic, BOARD_UART_IRQ), &machine->port),
+    };
+    if (!board_map(machine, &uart_place, inlet.device)) {
+        return false;
+    }
+    inlet_add(machine, &inlet);
+    return true;
+}
+
 static enum status board_add_devices(struct machine *machine, struct error *error) {
     void *rom = boot_rom_new(BOOT_ROM_SIZE_BYTES, &machine->target.rom);
     void *plic = board_new_plic(machine);
@@ -174,9 +190,8 @@ static enum status board_add_devices(struct machine *machine, struct error *erro
     }
     struct line rtc_line = plic_source(plic, BOARD_RTC_IRQ);
     void *rtc = rtc_new(&machine->sched, rtc_line, machine->options.rtc_base_ns);
-    machine->uart = uart_new(plic_source(plic, BOARD_UART_IRQ), &machine->port);
     done = board_map(machine, &rtc_place, rtc);
-    done = board_map(machine, &uart_place, machine->uart) && done;
+    done = board_add_uart(machine, plic) && done;
     return done ? slots_fill(machine, plic, error) : out_of_memory(error);
 }
 
@@ -245,9 +260,10 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     }
     bus->span = device_span;
     bus->span_owner = machine;
+    machine->watch = watch_new();
     machine->target.ram = &bus->ram;
     machine->target.rom_bytes = BOOT_ROM_SIZE_BYTES;
-    status = board_add_devices(machine, error);
+    status = machine->watch != NULL ? board_add_devices(machine, error) : out_of_memory(error);
     if (status == STATUS_OK && options->pulse_ns != 0) {
         machine->pulse = pulse_new(&machine->sched, options->pulse_ns);
         status = machine->pulse != NULL ? STATUS_OK : out_of_memory(error);
@@ -327,7 +343,6 @@ struct machine *machine_make(const struct machine_options *options, struct conso
     machine->options = *options;
     machine->console = console;
     machine->turn_vcpu = VCPU_NONE;
-    port_init(&machine->port, console);
     if (machine_build(machine, error) != STATUS_OK ||
         boot_open(options, &machine->target, error) != STATUS_OK ||
         engine_make(machine, error) != STATUS_OK) {
@@ -368,5 +383,6 @@ void machine_free(struct machine *machine) {
     bus_free(&machine->bus);
     sched_free(&machine->sched);
     boot_close(&machine->target);
+    watch_free(machine->watch);
     free(machine);
 }

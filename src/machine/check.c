@@ -388,13 +388,8 @@ void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint6
     turn_settle(shadow, vcpu);
 }
 
-void check_admit(struct check *check, size_t count) {
-    struct port *to = &check->shadow->port;
-    const struct port *from = &check->machine->port;
-    ensure(to->held_count + count == from->held_count);
-    memcpy(to->held + to->held_count, from->held + to->held_count, count);
-    to->held_count += count;
-    uart_receive(check->shadow->uart);
+void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes) {
+    inlet_deliver(check->shadow, inlet_idx, bytes, size_bytes);
 }
 
 void check_skip(struct check *check, vtime until) {

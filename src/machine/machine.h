@@ -358,6 +358,28 @@ struct check;
 struct parallel;
 struct pulse;
 
+/**
+ * Where input enters: an endpoint, and the device behind it. Devices offer, in dev/dev.h,
+ *
+ *     size_t x_room(void *device);
+ *     void x_deliver(void *device, const uint8_t *bytes, size_t size_bytes);
+ *
+ * room: how many bytes can be delivered now, 0 for none; asked often, so cheap. A device of a
+ * network has room for a frame of FRAME_BYTES_MAX or for none. deliver: takes all of @p bytes, at
+ * most what room has just said, never 0; for a network exactly one frame. Both are called between
+ * rounds or while all harts sleep, where lines act at once; under token and free inside the lock.
+ */
+struct inlet {
+    const struct endpoint_ops *ops;
+    void *endpoint; /* outlives the machine */
+    size_t (*room)(void *device);
+    void (*deliver)(void *device, const uint8_t *bytes, size_t size_bytes);
+    void *device;
+};
+
+/* UART 0 is inlet 0. ORDER: indices are part of what a run is, so of what is recorded. */
+enum { INLETS_MAX = 16 };
+
 struct machine {
     struct machine_options options;
     struct bus bus;
@@ -365,8 +387,10 @@ struct machine {
     struct harts harts;
     struct clocks clocks;
     struct console *console;
-    struct port port;    /* of the UART */
-    void *uart;          /* owned by the bus, as all devices */
+    struct port port; /* of the UART */
+    struct inlet inlets[INLETS_MAX];
+    unsigned inlet_count;
+    struct watch *watch;
     struct pulse *pulse; /* of --pulse, else NULL */
     struct boot_target target;
     struct boot boot;
@@ -387,7 +411,8 @@ struct machine {
     uint64_t grant_random; /* state of the generator of --grant random */
     uint64_t drop_random;  /* the same of --drop-caches */
     uint64_t drop_left_steps;
-    int64_t polled_ns;   /* host time of the last look at the console */
+    int64_t polled_ns;   /* host time of the last look at the outside */
+    bool arrived;        /* the last wait has seen something since */
     int64_t progress_ns; /* host time of the last progress call */
     struct stopwatch stopwatch;
     struct pace pace;
@@ -408,10 +433,36 @@ void turn_prepare(struct machine *machine, unsigned vcpu);
 /** run.c: after it has: does what the guest has asked for. */
 void turn_settle(struct machine *machine, unsigned vcpu);
 
-/** run.c: signals, the console, progress, when it is time to. */
+/** run.c: signals, the outside, progress, when it is time to. */
 void run_look_outside(struct machine *machine);
-/** run.c: can anything still come in that a guest could notice? */
-bool run_input_can_come(const struct machine *machine);
+/**
+ * run.c: waits for what inlets_watch() has collected. run_look_outside() looks at once after a wait
+ * that has seen something.
+ */
+void run_wait(struct machine *machine, int64_t timeout_ns);
+
+/* inlet.c: the gate. */
+
+/** While the machine is built: its next inlet. */
+void inlet_add(struct machine *machine, const struct inlet *inlet);
+/** Lets in what has been fetched, in the order of inlets. @return Something has come in. */
+bool inlets_admit(struct machine *machine);
+/** One arrival, which the device has room for. */
+void inlet_deliver(struct machine *machine, unsigned idx, const uint8_t *bytes, size_t size_bytes);
+/** The run begins. */
+void inlets_begin(struct machine *machine);
+/** Output goes out, input is fetched. */
+void inlets_serve(struct machine *machine);
+/** Output goes out. @return All is out. */
+bool inlets_flush(struct machine *machine);
+/** Has the guest said more than some reader has taken? */
+bool inlets_full(const struct machine *machine);
+/** Ends the run when an endpoint has failed, or its person has left. */
+void inlets_look(struct machine *machine);
+/** Can anything still come in that a guest could notice? */
+bool inlets_can_come(const struct machine *machine);
+/** Collects what to wait for. @param admits  Also input, where there is room for it. */
+void inlets_watch(struct machine *machine, bool admits);
 
 /* parallel.c: harts on threads of their own. */
 
@@ -452,8 +503,8 @@ void check_free(struct check *check);
 bool check_next(struct check *check, const struct turn *turn);
 /** After the first machine has run, and before what its guest asked for is done. */
 void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps);
-/** So many bytes of input have been let into the first machine. */
-void check_admit(struct check *check, size_t count);
+/** An arrival that the first machine gets at this moment. */
+void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes);
 /** The first machine has slept. */
 void check_skip(struct check *check, vtime until);
 /** The run has ended: a last look at everything. */

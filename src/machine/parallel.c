@@ -13,7 +13,8 @@
  *    something is due before it would look.
  * 3. Whatever ends or resets the machine sets `stops`; each seat sees it behind its grant, which is
  *    bounded; then the coordinator joins them all and acts alone.
- * 4. The coordinator alone waits for the outside, and moves time while all harts sleep. */
+ * 4. The coordinator alone waits for the outside, and moves time while all harts sleep. It waits
+ *    outside the lock, and seats wake it when there is something to do. */
 #include "machine/machine.h"
 
 #include <pthread.h>
@@ -49,7 +50,6 @@ struct parallel {
     struct machine *machine;
     struct token token;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* the coordinator should look */
     struct seat *seats;
     unsigned seat_count; /* whose condition exists */
     unsigned started;    /* threads that run */
@@ -113,7 +113,7 @@ static void wait_for(struct parallel *parallel, pthread_cond_t *condition, int64
 
 static void stop_all(struct parallel *parallel) {
     parallel->stops = true;
-    pthread_cond_signal(&parallel->changed);
+    watch_wake(parallel->machine->watch);
     for (unsigned i = 0; i < parallel->seat_count; i++) {
         posted(parallel, i);
     }
@@ -202,7 +202,7 @@ static void seat_wait(struct seat *seat, enum wait why) {
     seat->wait = why;
     if (why == WAIT_EVENT) {
         if (all_idle(parallel)) {
-            pthread_cond_signal(&parallel->changed);
+            watch_wake(parallel->machine->watch);
         }
         others_wake(parallel); /* it no longer holds anybody up */
     }
@@ -231,7 +231,7 @@ static void *seat_run(void *of) {
     struct parallel *parallel = seat->parallel;
     pthread_mutex_lock(&parallel->lock);
     while (!parallel->stops) {
-        if (console_full(parallel->machine->console)) {
+        if (inlets_full(parallel->machine)) {
             seat_wait(seat, WAIT_READER);
             continue;
         }
@@ -260,28 +260,39 @@ static void *seat_run(void *of) {
 
 /* -- The coordinator --------------------------------------------------------------------------- */
 
+/** Waits for the outside, or for a seat that wakes it. */
+static void outside_wait(struct parallel *parallel, int64_t timeout_ns) {
+    struct machine *machine = parallel->machine;
+    inlets_flush(machine);
+    inlets_watch(machine, !inlets_full(machine));
+    pthread_mutex_unlock(&parallel->lock);
+    run_wait(machine, timeout_ns);
+    pthread_mutex_lock(&parallel->lock);
+}
+
 static void skip(struct parallel *parallel, vtime until) {
     token_skip(&parallel->token, until);
     others_wake(parallel);
 }
 
-/** All sleep: VIRTUAL goes with the host's clock, or jumps. Looks at the outside now and then. */
+/** All sleep: VIRTUAL goes with the host's clock, or jumps. */
 static void idle_pass(struct parallel *parallel) {
     struct machine *machine = parallel->machine;
     vtime until = token_horizon(&parallel->token);
     bool real_time = machine->options.idle_sleeps || parallel->follows_host;
     bool never = until >= VTIME_NEVER - 1;
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
-    if (never && !run_input_can_come(machine)) {
+    if (never && !inlets_can_come(machine)) {
         machine_end(machine, EXIT_DEADLOCK, 0);
     } else if (!never && !real_time) {
         skip(parallel, min_i64(until, machine->sched.stop_ns));
     } else if (!real_time) {
-        wait_for(parallel, &parallel->changed, LOOK_NS);
+        outside_wait(parallel, INT64_MAX);
     } else {
-        struct idle idle = {sched_virtual(&machine->sched), host_now(parallel), until};
-        wait_for(parallel, &parallel->changed,
-                 min_i64(LOOK_NS, idle_left_ns(&idle, idle.from_rt_ns)));
+        vtime from = sched_virtual(&machine->sched);
+        vtime to = max_i64(from, min_i64(until, machine->sched.stop_ns));
+        struct idle idle = {from, host_now(parallel), to};
+        outside_wait(parallel, idle_left_ns(&idle, idle.from_rt_ns));
         if (all_idle(parallel)) {
             skip(parallel, idle_now(&idle, host_now(parallel)));
         }
@@ -299,7 +310,7 @@ static void coordinate(struct parallel *parallel) {
         if (all_idle(parallel)) {
             idle_pass(parallel);
         } else {
-            wait_for(parallel, &parallel->changed, LOOK_NS);
+            outside_wait(parallel, LOOK_NS);
             stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE); /* the outside goes by it */
         }
         machine->sched.current = VCPU_NONE;
@@ -309,7 +320,7 @@ static void coordinate(struct parallel *parallel) {
             stop_all(parallel);
         }
         others_wake(parallel);
-        if (!console_full(machine->console)) {
+        if (!inlets_full(machine)) {
             printers_wake(parallel);
         }
     }
@@ -378,7 +389,6 @@ static bool seats_make(struct parallel *parallel) {
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&parallel->lock, NULL);
-    pthread_cond_init(&parallel->changed, &monotonic);
     unsigned count = machine->harts.count;
     parallel->seats = calloc(count, sizeof *parallel->seats);
     for (unsigned i = 0; parallel->seats != NULL && i < count; i++) {
@@ -454,7 +464,6 @@ void parallel_free(struct parallel *parallel) {
     token_free(&parallel->token);
     free(parallel->seats);
     pthread_mutex_destroy(&parallel->lock);
-    pthread_cond_destroy(&parallel->changed);
     free(parallel);
 }
 

@@ -10,12 +10,12 @@
  *    ends with its own status, and a hash taken on the way is that of a run stopped there.
  * 2. A grant is cut short for many reasons (a stop, a hash, --grant, a cache drop). None can be
  *    seen from inside: the schedule, asked again, gives the rest of the same grant.
- * 3. The outside comes in only between rounds or while all harts sleep, through poll_outside().
+ * 3. The outside comes in only between rounds or while all harts sleep, through inlets_admit().
  *    When exactly that happens is the host's affair, and what comes in is an input; so its
  *    cadence is host time and needs no law. A signal is only a flag, so it is looked at after
  *    every round, and inside one that is very long.
- * 4. Only here does the program wait: when all harts sleep, and for a reader of the console who
- *    is slower than the guest. */
+ * 4. Only here does the program wait: when all harts sleep, and for a reader who is slower
+ *    than the guest. */
 #include "machine/machine.h"
 
 enum {
@@ -23,6 +23,7 @@ enum {
     POLL_NS = 1000000,        /* a system call is worth some rounds, so not one every round */
     PACE_NS = 500000,         /* likewise */
     PROGRESS_NS = 100000000,
+    LAST_WORDS_NS = 1000000,
     GRANT_RANDOM_STEPS_MAX = 4096,
     DROP_STEPS_MAX = 200000
 };
@@ -199,20 +200,16 @@ static void signal_look(struct machine *machine) {
     }
 }
 
-static void console_look(struct machine *machine) {
-    struct error error;
-    if (console_failed(machine->console, &error)) {
-        machine_fail(machine, &error);
-    }
-}
-
 /** The guest has said more than its reader has taken: it stands still until that changes. */
 static void reader_wait(struct machine *machine) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
-    while (machine->exit.reason == EXIT_NONE && console_full(machine->console)) {
-        console_flush(machine->console);
-        console_look(machine);
+    inlets_serve(machine);
+    while (machine->exit.reason == EXIT_NONE && inlets_full(machine)) {
+        inlets_look(machine);
         signal_look(machine);
+        inlets_watch(machine, false);
+        run_wait(machine, INT64_MAX);
+        inlets_serve(machine);
     }
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
@@ -249,7 +246,7 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     if (ran_steps == TURN_STEPS_MAX) {
         signal_look(machine);
     }
-    if (console_full(machine->console)) {
+    if (inlets_full(machine)) {
         reader_wait(machine);
     }
 }
@@ -267,33 +264,33 @@ static void progress_tell(struct machine *machine) {
 /** Output goes out, input comes in. @return true when some came. */
 static bool poll_outside(struct machine *machine) {
     machine->polled_ns = machine->stopwatch.since_ns;
-    console_flush(machine->console);
-    console_look(machine);
-    size_t came = port_admit(&machine->port);
-    if (came > 0 && machine->check != NULL) {
-        check_admit(machine->check, came);
-    }
-    if (came > 0) {
-        uart_receive(machine->uart);
-    }
-    if (console_left(machine->console)) {
-        machine_end(machine, EXIT_USER, 0);
-    }
+    machine->arrived = false;
+    inlets_serve(machine);
+    inlets_look(machine);
+    bool came = inlets_admit(machine);
     progress_tell(machine);
-    return came > 0;
+    return came;
 }
 
 void run_look_outside(struct machine *machine) {
+    bool due = machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS;
     signal_look(machine);
-    if (machine->exit.reason == EXIT_NONE &&
-        machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS) {
+    if (machine->exit.reason == EXIT_NONE && (due || machine->arrived)) {
         poll_outside(machine);
+    }
+}
+
+void run_wait(struct machine *machine, int64_t timeout_ns) {
+    if (watch_wait(machine->watch, timeout_ns)) {
+        machine->arrived = true;
     }
 }
 
 static void outside_wait(struct machine *machine, int64_t timeout_ns) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
-    console_wait(machine->console, timeout_ns);
+    inlets_flush(machine);
+    inlets_watch(machine, true);
+    run_wait(machine, timeout_ns);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
 
@@ -375,13 +372,6 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
     skip_to(machine, idle_now(&idle, virtual_rt_now(machine)));
 }
 
-/** Can anything still come in that a guest could notice? A full port takes nothing more. */
-bool run_input_can_come(const struct machine *machine) {
-    bool room = machine->port.held_count < sizeof machine->port.held;
-    return console_interactive(machine->console) ||
-           (room && console_open_for_input(machine->console));
-}
-
 /**
  * All harts sleep until @p until. Inputs that are there already come first: they may wake one at
  * this very moment. After a skip the stop and the signal are looked at, as after a round.
@@ -392,7 +382,7 @@ static void sleep_until(struct machine *machine, vtime until) {
     if (!over && poll_outside(machine)) {
         return;
     }
-    if (over || (never && !run_input_can_come(machine))) {
+    if (over || (never && !inlets_can_come(machine))) {
         machine_end(machine, EXIT_DEADLOCK, 0);
     } else if (machine->options.idle_sleeps) {
         sleep_in_real_time(machine, until);
@@ -408,7 +398,7 @@ static void sleep_until(struct machine *machine, vtime until) {
 
 static void run_begin(struct machine *machine, const struct run_callbacks *callbacks) {
     machine->callbacks = callbacks;
-    console_begin(machine->console);
+    inlets_begin(machine);
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
@@ -423,15 +413,14 @@ static void run_begin(struct machine *machine, const struct run_callbacks *callb
 /* The guest's last words have to get out, or the run has failed whatever the guest says. Nobody
  * waits for that once a signal has come. */
 static void run_end(struct machine *machine) {
-    struct error error;
     if (machine->check != NULL) {
         check_end(machine->check);
     }
-    while (!console_flush(machine->console) && signal_asked(machine) == 0) {
+    while (!inlets_flush(machine) && signal_asked(machine) == 0) {
+        watch_begin(machine->watch);
+        watch_wait(machine->watch, LAST_WORDS_NS);
     }
-    if (console_failed(machine->console, &error)) {
-        machine_fail(machine, &error);
-    }
+    inlets_look(machine);
     clocks_pause(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }

@@ -86,6 +86,20 @@ static size_t read_now(int fd, char *text, size_t size_bytes) {
     return count < 0 ? 0 : (size_t)count;
 }
 
+static bool failed(const struct console *console, struct error *error) {
+    return console_state(console, error) == ENDPOINT_FAILED;
+}
+
+static bool left(const struct console *console) {
+    return console_state(console, NULL) == ENDPOINT_LEFT;
+}
+
+/** Takes what is there now. */
+static size_t take(struct console *console, uint8_t *bytes, size_t size_bytes) {
+    console_serve(console);
+    return console_take(console, bytes, size_bytes);
+}
+
 static bool readable_now(int fd) {
     struct timeval none = {0};
     fd_set set;
@@ -117,11 +131,10 @@ static void test_null_swallows(void **state) {
         console_put(console, 'x');
     }
     console_flush(console);
-    assert_false(console_failed(console, NULL));
+    assert_false(failed(console, NULL));
     assert_false(console_interactive(console));
     assert_false(console_open_for_input(console));
-    assert_int_equal(console_take(console, &byte, 1), 0);
-    assert_false(console_wait(console, 0));
+    assert_int_equal(take(console, &byte, 1), 0);
     console_close(console);
 }
 
@@ -198,16 +211,16 @@ static void test_closed_reader_is_a_host_error(void **state) {
     close(stdout_to_pipe());
     struct console *console = open_stdio();
     put_text(console, "nobody reads this");
-    assert_false(console_failed(console, &error));
+    assert_false(failed(console, &error));
     assert_int_equal(error.status, STATUS_OK);
     console_flush(console);
-    assert_true(console_failed(console, &error));
+    assert_true(failed(console, &error));
     assert_int_equal(error.status, STATUS_HOST_IO);
     assert_non_null(strstr(error.text, strerror(EPIPE)));
     for (unsigned i = 0; i < 100000; i++) {
         console_put(console, 'x');
     }
-    assert_true(console_failed(console, NULL));
+    assert_true(failed(console, NULL));
     console_close(console);
 }
 
@@ -218,7 +231,7 @@ static void test_full_disk_is_a_host_error(void **state) {
     assert_non_null(console);
     put_text(console, "x");
     console_flush(console);
-    assert_true(console_failed(console, &error));
+    assert_true(failed(console, &error));
     assert_int_equal(error.status, STATUS_HOST_IO);
     assert_non_null(strstr(error.text, "/dev/full"));
     console_close(console);
@@ -269,7 +282,7 @@ static void test_signal_ends_a_stuck_flush(void **state) {
     }
     console_flush(console);
     alarms(false);
-    assert_false(console_failed(console, NULL));
+    assert_false(failed(console, NULL));
     pid_t child = fork();
     if (child == 0) {
         close(STDOUT_FILENO);
@@ -316,23 +329,22 @@ static void test_input_from_a_pipe(void **state) {
     stdout_to_pipe();
     struct console *console = open_stdio();
     assert_int_equal(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, 0);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 0);
+    assert_int_equal(take(console, bytes, sizeof bytes), 0);
     assert_true(console_open_for_input(console));
     /* Ctrl-A has no meaning without a person. */
     assert_int_equal(write(in, "a\x01xb", 4), 4);
-    assert_int_equal(console_take(console, bytes, 3), 3);
+    assert_int_equal(take(console, bytes, 3), 3);
     assert_memory_equal(bytes, "a\x01x", 3);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 1);
-    assert_false(console_left(console));
+    assert_int_equal(take(console, bytes, sizeof bytes), 1);
+    assert_false(left(console));
     assert_int_equal(write(in, "last", 4), 4);
     close(in);
-    assert_int_equal(console_take(console, bytes, 2), 2);
+    assert_int_equal(take(console, bytes, 2), 2);
     assert_true(console_open_for_input(console));
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 2);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 0);
+    assert_int_equal(take(console, bytes, sizeof bytes), 2);
+    assert_int_equal(take(console, bytes, sizeof bytes), 0);
     assert_false(console_open_for_input(console));
-    assert_false(console_failed(console, NULL));
-    assert_false(console_wait(console, 1000));
+    assert_false(failed(console, NULL));
     assert_int_equal(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, 0);
     console_close(console);
 }
@@ -343,42 +355,61 @@ static void test_closed_input_is_the_end(void **state) {
     stdout_to_pipe();
     close(STDIN_FILENO);
     struct console *console = open_stdio();
-    assert_int_equal(console_take(console, &byte, 1), 0);
+    assert_int_equal(take(console, &byte, 1), 0);
     assert_false(console_open_for_input(console));
-    assert_false(console_failed(console, NULL));
+    assert_false(failed(console, NULL));
     console_close(console);
 }
 
-static void test_wait(void **state) {
+/** Waits for what the console says it waits for. */
+static bool wait_for(struct console *console, bool admits, int64_t timeout_ns) {
+    struct watch *watch = watch_new();
+    assert_non_null(watch);
+    watch_begin(watch);
+    console_endpoint.watch(console, watch, admits);
+    bool ready = watch_wait(watch, timeout_ns);
+    watch_free(watch);
+    return ready;
+}
+
+static void test_what_it_waits_for(void **state) {
     (void)state;
     uint8_t byte;
     int in = stdin_from_pipe();
     stdout_to_pipe();
     struct console *console = open_stdio();
+    assert_false(wait_for(console, true, 0));
+    assert_int_equal(write(in, "kl", 2), 2);
+    assert_true(wait_for(console, true, INT64_MAX));
+    assert_false(wait_for(console, false, 0)); /* nobody has room for it */
+    assert_int_equal(take(console, &byte, 1), 1);
+    /* What it has read itself needs no waiting. */
     int64_t start = host_monotonic_ns();
-    assert_false(console_wait(console, 20000000));
-    assert_true(host_monotonic_ns() - start >= 20000000);
-    assert_false(console_wait(console, 0));
-    assert_false(console_wait(console, -5));
-    assert_int_equal(write(in, "k", 1), 1);
-    assert_true(console_wait(console, INT64_MAX));
-    assert_true(console_wait(console, INT64_MAX));
-    assert_int_equal(console_take(console, &byte, 1), 1);
-    /* Without input it comes back all the same, soon enough for a caller to look at its signals. */
-    assert_false(console_wait(console, INT64_MAX));
-    pid_t child = fork();
-    if (child == 0) {
-        usleep(20000);
-        _exit(write(in, "l", 1) == 1 ? 0 : 1);
-    }
-    bool came = false;
-    for (unsigned i = 0; i < 100 && !came; i++) {
-        came = console_wait(console, INT64_MAX);
-    }
-    assert_true(came);
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    console_close(console);
+    assert_false(wait_for(console, true, INT64_MAX));
+    assert_true(host_monotonic_ns() - start < 50000000);
+    assert_int_equal(take(console, &byte, 1), 1);
+    put_text(console, "out");
+    assert_true(wait_for(console, false, INT64_MAX));
+    console_flush(console);
+    assert_false(wait_for(console, false, 0));
     close(in);
+    assert_true(wait_for(console, true, INT64_MAX)); /* the end, to be read */
+    assert_int_equal(take(console, &byte, 1), 0);
+    assert_false(wait_for(console, true, 0));
+    console_close(console);
+}
+
+static void test_what_can_come(void **state) {
+    (void)state;
+    int in = stdin_from_pipe();
+    stdout_to_pipe();
+    struct console *console = open_stdio();
+    assert_true(console_endpoint.can_come(console, true));
+    assert_false(console_endpoint.can_come(console, false));
+    close(in);
+    console_serve(console);
+    assert_false(console_endpoint.can_come(console, true));
+    console_close(console);
 }
 
 /* -- A terminal -------------------------------------------------------------------------------- */
@@ -465,31 +496,31 @@ static void test_escapes(void **state) {
     become(errors[1], STDERR_FILENO);
     struct console *console = open_stdio();
     type(person, "a\x03\x1a\x04\r", 5);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 5);
+    assert_int_equal(take(console, bytes, sizeof bytes), 5);
     assert_memory_equal(bytes, "a\x03\x1a\x04\r", 5);
     type(person,
          "b\x01\x01"
          "c\x01q"
          "d\x01",
          8);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 4);
+    assert_int_equal(take(console, bytes, sizeof bytes), 4);
     assert_memory_equal(bytes,
                         "b\x01"
                         "cd",
                         4);
     type(person, "\x01", 1);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 1);
+    assert_int_equal(take(console, bytes, sizeof bytes), 1);
     assert_int_equal(bytes[0], 1);
     assert_false(readable_now(errors[0]));
     type(person, "\x01h", 2);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 0);
+    assert_int_equal(take(console, bytes, sizeof bytes), 0);
     fflush(stderr);
     assert_true(read_now(errors[0], text, sizeof text) > 0);
     assert_non_null(strstr(text, "Ctrl-A X"));
-    assert_false(console_left(console));
+    assert_false(left(console));
     type(person, "\x01x", 2);
-    assert_int_equal(console_take(console, bytes, sizeof bytes), 0);
-    assert_true(console_left(console));
+    assert_int_equal(take(console, bytes, sizeof bytes), 0);
+    assert_true(left(console));
     console_close(console);
     close(errors[0]);
     close(person);
@@ -499,21 +530,21 @@ static void test_escapes(void **state) {
 static void test_leaving_a_guest_that_does_not_read(void **state) {
     (void)state;
     struct termios before;
-    struct port port;
     int person = stdio_to_terminal(&before);
     struct console *console = open_stdio();
-    port_init(&port, console);
     for (unsigned i = 0; i < 100; i++) {
         char typed[100];
         memset(typed, 'z', sizeof typed);
         type(person, typed, sizeof typed);
-        port_admit(&port);
+        assert_true(console_endpoint.can_come(console, false));
+        assert_true(wait_for(console, false, INT64_MAX));
+        console_serve(console);
     }
-    assert_int_equal(port.held_count, sizeof port.held);
-    assert_false(console_left(console));
+    assert_false(wait_for(console, false, 0)); /* what finds no room is lost, not waited for */
+    assert_false(left(console));
     type(person, "\x01x", 2);
-    port_admit(&port);
-    assert_true(console_left(console));
+    console_serve(console);
+    assert_true(left(console));
     console_close(console);
     close(person);
 }
@@ -545,7 +576,8 @@ int main(void) {
         console_test(test_nonblocking_output_loses_nothing),
         console_test(test_input_from_a_pipe),
         console_test(test_closed_input_is_the_end),
-        console_test(test_wait),
+        console_test(test_what_it_waits_for),
+        console_test(test_what_can_come),
         console_test(test_terminal_goes_raw_and_back),
         console_test(test_terminal_is_restored_by_exit),
         console_test(test_terminal_shows_lines_at_once),

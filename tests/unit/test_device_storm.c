@@ -355,12 +355,11 @@ static void source_wiggle(struct storm *storm) {
 
 /** Between rounds bytes may come in. */
 static void input_arrive(struct storm *storm) {
-    struct port *port = &storm->port;
-    for (uint64_t left = random_below(&storm->random, 3);
-         left > 0 && port->held_count < sizeof port->held; left--) {
-        port->held[port->held_count++] = (uint8_t)random_u64(&storm->random);
+    for (uint64_t left = random_below(&storm->random, 3); left > 0 && uart_room(storm->uart) > 0;
+         left--) {
+        uint8_t byte = (uint8_t)random_u64(&storm->random);
+        uart_deliver(storm->uart, &byte, 1);
     }
-    uart_receive(storm->uart);
 }
 
 /** Takes so many steps, of whichever hart's turn it is. */

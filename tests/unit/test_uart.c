@@ -63,11 +63,10 @@ static void put(const struct fixture *fixture, uint64_t offset, unsigned value) 
 
 /** Bytes come in from outside. */
 static void arrive(struct fixture *fixture, const void *bytes, size_t size_bytes) {
-    struct port *port = &fixture->port;
-    assert_true(size_bytes <= sizeof port->held - port->held_count);
-    memcpy(port->held + port->held_count, bytes, size_bytes);
-    port->held_count += size_bytes;
-    uart_receive(fixture->uart);
+    size_t room_bytes = uart_room(fixture->uart);
+    assert_true(size_bytes <= room_bytes);
+    uart_deliver(fixture->uart, bytes, size_bytes);
+    assert_true(uart_room(fixture->uart) >= room_bytes - size_bytes);
 }
 
 /* -- Registers --------------------------------------------------------------------------------- */
