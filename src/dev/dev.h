@@ -119,6 +119,7 @@ struct pci *pci_new(paddr window_base, const struct line lines[PCI_LINES]);
 /* -- virtio.c and its kin: devices without their transport ------------------------------------- */
 
 struct virtio;
+struct net;
 
 /** For those that were never given to a transport. NULL is fine. */
 void virtio_free(struct virtio *virtio);
@@ -127,6 +128,44 @@ void virtio_free(struct virtio *virtio);
 
 /** Entropy device: bytes drawn from @p seed, at once. @spec VIRTIO 1.2, 5.4 */
 struct virtio *virtio_rng_new(struct ram *ram, uint64_t seed);
+
+/** What a disk is made of. */
+struct virtio_blk_options {
+    struct disk *disk;  /* outlives the device */
+    vtime latency_ns;   /* from notification to completion */
+    const char *serial; /* at most 20 characters are shown; NULL: none */
+};
+
+/**
+ * Block device: each request is done, and completes, latency_ns after the driver has announced it.
+ * What it does to memory and disk happens at that moment. @param sched  Outlives the device.
+ * @spec VIRTIO 1.2, 5.2
+ */
+struct virtio *virtio_blk_new(struct ram *ram, struct sched *sched,
+                              const struct virtio_blk_options *options);
+
+/**
+ * Network card. @param net  Outlives the device. @param mac  Its address.
+ * @spec VIRTIO 1.2, 5.1
+ */
+struct virtio *virtio_net_new(struct ram *ram, struct net *net, const uint8_t mac[6]);
+/** For the gate: room for a frame, and a frame. @param net  What virtio_net_new() gave. */
+size_t virtio_net_room(void *net);
+void virtio_net_deliver(void *net, const uint8_t *bytes, size_t size_bytes);
+
+enum { VIRTIO_CONSOLE_PORTS_MAX = 4 };
+struct virtio_port;
+
+/**
+ * Console device with a port for each console. @param count  [1, VIRTIO_CONSOLE_PORTS_MAX]
+ * @param consoles  Outlive the device; the array is copied.
+ * @spec VIRTIO 1.2, 5.3
+ */
+struct virtio *virtio_console_new(struct ram *ram, struct console *const *consoles, unsigned count);
+/** A port of it, for the gate. */
+struct virtio_port *virtio_console_port(struct virtio *virtio, unsigned port);
+size_t virtio_port_room(void *port);
+void virtio_port_deliver(void *port, const uint8_t *bytes, size_t size_bytes);
 
 /* -- virtio_mmio.c, virtio_pci.c: transports --------------------------------------------------- */
 

@@ -181,6 +181,13 @@ size_t chain_read(const struct virtio *virtio, const struct chain *chain, uint64
 size_t chain_write(const struct virtio *virtio, const struct chain *chain, uint64_t offset,
                    const void *bytes, size_t size_bytes);
 
+/** A port of the console device: what the gate delivers to. */
+struct virtio_port {
+    struct virtio_console *console;
+    unsigned idx;
+    struct console *outside;
+};
+
 /** Walks one queue. */
 void virtqueue_state(const struct virtqueue *queue, struct stream *stream);
 
