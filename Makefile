@@ -27,9 +27,9 @@ warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-pr
 libs     := capstone libcjson libelf libxxhash zlib
 flags     = -std=c11 -D_GNU_SOURCE -Isrc $(warnings) $(optimize_$(MODE)) \
             $(shell pkg-config --cflags $(libs) 2>/dev/null) $(CFLAGS)
-# Debian 12's libfdt comes without a .pc file.
+# Debian 12's libfdt comes without a .pc file, and libslirp's wants glib's headers, which we do not.
 ldlibs    = $(shell pkg-config --libs $(libs) 2>/dev/null) \
-            $(shell pkg-config --libs libfdt 2>/dev/null || echo -lfdt) -lm
+            $(shell pkg-config --libs libfdt 2>/dev/null || echo -lfdt) -lslirp -lm
 flags    := $(flags)
 ldlibs   := $(ldlibs)
 

@@ -34,6 +34,7 @@ ONLY_IN = {  # system header: the one place for it
     "poll.h": "io/",
     "time.h": "io/ cli/",
     "sys/socket.h": "io/",
+    "slirp/libslirp.h": "io/net.c",
     "pthread.h": "machine/ cluster/",
     "signal.h": "cli/",
     "getopt.h": "cli/",

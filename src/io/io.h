@@ -122,6 +122,48 @@ size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes);
 /** Can input still come? false at the end of standard input, for null and file consoles. */
 bool console_open_for_input(const struct console *console);
 
+/* -- net.c: the guest's network --------------------------------------------------------------- */
+
+/** A port of the host that leads to one of the guest. */
+struct net_forward {
+    bool udp;
+    uint32_t host_address, guest_address; /* IPv4, as numbers; guest: 0 is what DHCP gives first */
+    uint16_t host_port, guest_port;
+};
+
+/** A network of user mode. */
+struct net_options {
+    bool restricted;        /* the guest reaches nobody but the router and who connects to it */
+    uint32_t network, mask; /* IPv4, as numbers, of 5 bits at least: in it 2 is the router, 3 the
+                               name server, from 15 on DHCP */
+    const struct net_forward *forwards;
+    unsigned forward_count;
+};
+
+struct net;
+
+/** A network as an endpoint. */
+extern const struct endpoint_ops net_endpoint;
+
+/**
+ * Opens a network, and the ports that are forwarded.
+ * @param options  NULL: a network that leads nowhere.
+ * @errors STATUS_HOST_IO when a port cannot be had, STATUS_USAGE when out of memory.
+ * @return Network, owned by the caller; NULL on error.
+ */
+struct net *net_open(const struct net_options *options, struct error *error);
+/** NULL is fine. */
+void net_close(struct net *net);
+/** Guest to outside: one Ethernet frame without checksum, at once. Never waits; may lose it. */
+void net_send(struct net *net, const uint8_t *frame, size_t size_bytes);
+/** Does what can be done on the host now, without waiting. */
+void net_serve(struct net *net);
+/**
+ * Outside to guest: takes the next frame. What is greater than @p room_bytes is lost.
+ * @return Its size; 0 when there is none. At most FRAME_BYTES_MAX.
+ */
+size_t net_take(struct net *net, uint8_t *bytes, size_t room_bytes);
+
 /* -- disk.c: what the guest's disks are kept in ----------------------------------------------- */
 
 enum { SECTOR_BYTES = 512 };

@@ -40,8 +40,7 @@ static bool inlet_admit(struct machine *machine, unsigned idx) {
     const struct inlet *inlet = &machine->inlets[idx];
     uint8_t bytes[ARRIVAL_BYTES_MAX];
     size_t room_bytes = min_u64(inlet->room(inlet->device), sizeof bytes);
-    size_t size_bytes =
-        room_bytes == 0 ? 0 : inlet->ops->take(inlet->endpoint, bytes, room_bytes);
+    size_t size_bytes = room_bytes == 0 ? 0 : inlet->ops->take(inlet->endpoint, bytes, room_bytes);
     if (size_bytes == 0) {
         return false;
     }
