@@ -268,22 +268,28 @@ static enum status take_stop_vtime(struct run_options *options, const struct row
 
 static enum status take_seed(struct run_options *options, const struct row *row, const char *value,
                              struct error *error) {
+    if (strcmp(value, "host") == 0) {
+        options->machine.seed = host_entropy();
+        return STATUS_OK;
+    }
     return value_u64(value, &options->machine.seed)
                ? STATUS_OK
-               : bad_value(row, value, "a decimal number below 2^64", error);
+               : bad_value(row, value, "a decimal number below 2^64, or host", error);
 }
 
 static enum status take_rtc(struct run_options *options, const struct row *row, const char *value,
                             struct error *error) {
     const char *accepted =
-        "base=DATE as in 2026-01-01 or 2026-01-01T12:00:00 (UTC), or base=SECONDS "
-        "since 1970; the clock runs on VIRTUAL time";
+        "base=DATE as in 2026-01-01 or 2026-01-01T12:00:00 (UTC), base=SECONDS since 1970, or "
+        "base=utc for now; the clock runs on VIRTUAL time";
     char word[WORD_CHARS];
     const char *list = value;
     while (value_word(&list, word, sizeof word)) {
         const char *base = value_of(word, "base");
-        if (strcmp(word, "clock=vm") != 0 &&
-            (base == NULL || !value_date(base, &options->machine.rtc_base_ns))) {
+        if (base != NULL && strcmp(base, "utc") == 0) {
+            options->machine.rtc_base_ns = (uint64_t)host_time_read().wall_ns;
+        } else if (strcmp(word, "clock=vm") != 0 &&
+                   (base == NULL || !value_date(base, &options->machine.rtc_base_ns))) {
             return bad_value(row, value, accepted, error);
         }
     }
@@ -387,8 +393,8 @@ static const struct row rows[] = {
     {"pulse", "NS", take_pulse, 0, "add a device timer of that period, and measure its periods"},
     {"engine", "NAME", take_engine, 0, "auto, jit, interp, or check: both, compared (auto)"},
     {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
-    {"seed", "N", take_seed, 0, "what the device tree's rng-seed is drawn from (0)"},
-    {"rtc", "base=DATE", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
+    {"seed", "N|host", take_seed, 0, "what the guest's entropy is drawn from (0)"},
+    {"rtc", "base=DATE|utc", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
     {"no-reboot", NULL, FLAG(machine.no_reboot), "end the run where the guest would restart"},
     {"stop-at", "[HART:]STEPS", take_stop, 0,
      "stop after exactly so many steps of all harts, or of one"},

@@ -137,7 +137,7 @@ static bool add_engine(cJSON *root, const struct machine_stats *stats) {
            add_u64(object, "tail_steps", stats->jit.tail_steps);
 }
 
-/** Whatever shapes the schedule, and how exact it is (law 11). */
+/** Whatever shapes the schedule, what the run began with, and how exact it is (law 11). */
 static bool add_schedule(cJSON *root, const struct machine_options *options) {
     static const char *const names[] = {
         [TIME_LOCKSTEP] = "lockstep", [TIME_TOKEN] = "token", [TIME_FREE] = "free"};
@@ -150,7 +150,9 @@ static bool add_schedule(cJSON *root, const struct machine_options *options) {
            add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
            add_flag(root, "monotonic", options->monotonic) &&
            add_text(root, "sleep", options->idle_sleeps ? "on" : "off") &&
-           add_flag(root, "align", options->aligns) && add_flag(root, "auto", options->adapts);
+           add_flag(root, "align", options->aligns) && add_flag(root, "auto", options->adapts) &&
+           add_u64(root, "seed", options->seed) &&
+           add_u64(root, "rtc_base_ns", options->rtc_base_ns);
 }
 
 static bool add_all(cJSON *root, const struct report *report) {

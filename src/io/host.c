@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's clocks, read in one place. */
+/* The host's clocks and its entropy, read in one place. */
 #include "io/io.h"
 
+#include <sys/random.h>
 #include <time.h>
 
 static int64_t clock_ns(clockid_t id) {
@@ -19,6 +20,12 @@ struct host_time host_time_read(void) {
 
 int64_t host_monotonic_ns(void) {
     return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t host_entropy(void) {
+    uint64_t value = 0;
+    ensure(getrandom(&value, sizeof value, 0) == (ssize_t)sizeof value);
+    return value;
 }
 
 void host_sleep_ns(int64_t ns) {

@@ -12,7 +12,8 @@
 struct host_time host_time_read(void);
 /** Host monotonic clock [ns]; cheap enough to read around every grant. */
 int64_t host_monotonic_ns(void);
-
+/** Draws a number from the host's entropy. */
+uint64_t host_entropy(void);
 /** Waits for so long. @thread any */
 void host_sleep_ns(int64_t ns);
 
