@@ -174,6 +174,7 @@ struct disk;
 /** What to open. */
 struct disk_options {
     const char *path;    /* raw image; its size is a multiple of SECTOR_BYTES, not 0 */
+    bool raw;            /* it is raw even if it begins like another format */
     bool read_only;      /* ro: writes are refused */
     bool persist;        /* writes go to the image itself */
     const char *overlay; /* writes go to this file, made if need be; NULL: to a temporary one */
