@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guest's console on the host: a terminal, a pipe, a file, or nowhere. */
-#include "io/io.h"
+/* The host's end of a byte stream of the guest's: a terminal, a file, a socket, or nowhere.
+ *
+ * What the guest says is queued, and goes out when there is time; the device never waits. What is
+ * typed is read when there is time, and waits here until the gate takes it.
+ *
+ * Readers are of two kinds:
+ *  - Standard output and files have been given for the whole run. When they are slow, the guest
+ *    stands still; when they fail, the run does.
+ *  - Clients of a socket or a pseudo-terminal come and go. What is said while nobody is there is
+ *    lost, as on a real line. When one is slow, the guest stands still, too; but one that takes
+ *    nothing for PATIENCE_NS is given up: a socket's is disconnected, to a pseudo-terminal's
+ *    nothing more is said until it takes something again.
+ * None of this can be felt by the guest: sending takes it no time. */
+#include "io/console.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,98 +21,104 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     OUT_BYTES = 4096,   /* at most PIPE_BUF: a write to a pipe is done as a whole or not at all */
     TYPED_BYTES = 4096, /* read from the host, not yet taken */
-    READ_BYTES = 256,
+    DROP_BYTES = 256,   /* read at once from a person though there is no room */
+    WAIT_MS = 50,       /* for a reader who has been given */
     ESCAPE = 'A' & 0x1f /* Ctrl-A */
 };
-
-/* What the terminal was like before. Outlives its console: see terminal_make_raw(). */
-struct terminal {
-    bool raw;
-    struct termios before;
-};
+static const int64_t PATIENCE_NS = INT64_C(5000000000);
 
 struct console {
-    enum console_kind kind;
-    char *path;       /* of a file console, else NULL */
-    int output;       /* file descriptor, -1 for none */
-    int output_errno; /* of the first write that failed, 0 for none */
+    int input, output;         /* descriptors; -1: none, or none any more */
+    char *path;                /* of a file, else NULL */
+    struct terminal *terminal; /* NULL unless interactive */
+    struct listener *listener; /* of sockets, else NULL: input and output are the client's */
+    struct pty *pty;           /* of a pseudo-terminal, else NULL */
+    int output_errno;          /* of the first write that failed, 0 for none */
     uint8_t *queue;
     size_t queue_count;
     size_t queue_room;
-    struct terminal *terminal; /* NULL unless interactive */
-    bool input_open;
-    bool escaped; /* the last byte typed was the escape */
+    int64_t stuck_ns; /* when the queue last moved, if it is not empty; else 0 */
+    bool deaf;        /* the pseudo-terminal's reader has been given up */
+    bool escaped;     /* the last byte typed was the escape */
     bool left;
     uint8_t typed[TYPED_BYTES];
     size_t typed_count;
 };
 
-/* -- Terminal ---------------------------------------------------------------------------------- */
-
-static void terminal_restore(struct terminal *terminal) {
-    if (terminal->raw) {
-        terminal->raw = false;
-        tcsetattr(STDIN_FILENO, TCSANOW, &terminal->before);
-    }
-}
-
-static void terminal_restore_at_exit(int status, void *terminal) {
-    (void)status;
-    terminal_restore(terminal);
-}
-
-/* Bytes come in one by one and as typed, signals included. Output keeps its newline translation,
- * so that messages on standard error stay readable meanwhile. The exit hook is for exits that
- * never get to console_close(), such as a failed ensure(). Hooks can't be taken back, so what it
- * looks at is never freed. */
-static struct terminal *terminal_make_raw(void) {
-    struct terminal *terminal = calloc(1, sizeof *terminal);
-    if (terminal == NULL || tcgetattr(STDIN_FILENO, &terminal->before) != 0 ||
-        on_exit(terminal_restore_at_exit, terminal) != 0) {
-        free(terminal);
-        return NULL;
-    }
-    struct termios raw = terminal->before;
-    raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
-    raw.c_cflag = (raw.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
-    raw.c_cc[VMIN] = 1;
-    raw.c_cc[VTIME] = 0;
-    terminal->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-    return terminal;
+/** Do readers come and go? */
+static bool is_visited(const struct console *console) {
+    return console->listener != NULL || console->pty != NULL;
 }
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
 
-static enum status console_open_file(struct console *console, const char *path,
-                                     struct error *error) {
-    console->kind = CONSOLE_FILE;
+static enum status open_file(struct console *console, const char *path, struct error *error) {
     console->path = strdup(path);
     if (console->path == NULL) {
-        return error_set(error, STATUS_USAGE, "console: out of memory; free some and try again");
+        return error_set(error, STATUS_USAGE, "file:%s: out of memory; free some and try again",
+                         path);
     }
     console->output = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (console->output < 0) {
         return error_set(error, STATUS_HOST_IO,
-                         "console: cannot write %s (%s); name a file that can be written", path,
+                         "file:%s: cannot be written (%s); name a file that can", path,
                          strerror(errno));
     }
     return STATUS_OK;
 }
 
-static void console_open_stdio(struct console *console) {
-    console->kind = CONSOLE_STDIO;
+static void open_stdio(struct console *console) {
+    console->input = STDIN_FILENO;
     console->output = STDOUT_FILENO;
-    console->input_open = true;
     if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
         console->terminal = terminal_make_raw();
     }
+}
+
+static enum status open_pty(struct console *console, const char *link, struct error *error) {
+    console->pty = pty_open(link, error);
+    if (console->pty == NULL) {
+        return STATUS_HOST_IO;
+    }
+    console->input = console->output = pty_descriptor(console->pty);
+    return STATUS_OK;
+}
+
+static enum status open_listener(struct console *console, const char *spec, struct error *error) {
+    console->listener = listener_open(spec, error);
+    return console->listener == NULL ? STATUS_HOST_IO : STATUS_OK;
+}
+
+static enum status open_spec(struct console *console, const char *spec, struct error *error) {
+    if (strcmp(spec, "null") == 0) {
+        return STATUS_OK;
+    }
+    if (strcmp(spec, "stdio") == 0) {
+        open_stdio(console);
+        return STATUS_OK;
+    }
+    if (strncmp(spec, "file:", 5) == 0 && spec[5] != '\0') {
+        return open_file(console, spec + 5, error);
+    }
+    if (listener_wanted(spec)) {
+        return open_listener(console, spec, error);
+    }
+    if (strcmp(spec, "pty") == 0) {
+        return open_pty(console, NULL, error);
+    }
+    if (strncmp(spec, "pty:", 4) == 0 && spec[4] != '\0') {
+        return open_pty(console, spec + 4, error);
+    }
+    return error_set(error, STATUS_USAGE,
+                     "%s: unknown; use stdio, null, file:PATH, unix:PATH, tcp:PORT, "
+                     "tcp:HOST:PORT, pty or pty:LINK",
+                     spec);
 }
 
 struct console *console_open(const char *spec, struct error *error) {
@@ -109,24 +127,13 @@ struct console *console_open(const char *spec, struct error *error) {
     if (console == NULL || queue == NULL) {
         free(console);
         free(queue);
-        error_set(error, STATUS_USAGE, "console: out of memory; free some and try again");
+        error_set(error, STATUS_USAGE, "%s: out of memory; free some and try again", spec);
         return NULL;
     }
     console->queue = queue;
     console->queue_room = OUT_BYTES;
-    console->output = -1;
-    enum status status = STATUS_OK;
-    if (strcmp(spec, "stdio") == 0) {
-        console_open_stdio(console);
-    } else if (strcmp(spec, "null") == 0) {
-        console->kind = CONSOLE_NULL;
-    } else if (strncmp(spec, "file:", 5) == 0 && spec[5] != '\0') {
-        status = console_open_file(console, spec + 5, error);
-    } else {
-        status = error_set(error, STATUS_USAGE,
-                           "--console %s: unknown; use stdio, null or file:PATH", spec);
-    }
-    if (status != STATUS_OK) {
+    console->input = console->output = -1;
+    if (open_spec(console, spec, error) != STATUS_OK) {
         console_close(console);
         return NULL;
     }
@@ -135,10 +142,19 @@ struct console *console_open(const char *spec, struct error *error) {
 
 /* Not when it is opened: the file may be one that the machine is still to be made from. Devices
  * and pipes cannot be emptied. */
-void console_begin(struct console *console) {
-    if (console->kind == CONSOLE_FILE && ftruncate(console->output, 0) != 0 && errno != EINVAL) {
+static void console_begin(void *of) {
+    struct console *console = of;
+    if (console->path != NULL && ftruncate(console->output, 0) != 0 && errno != EINVAL) {
         console->output_errno = errno;
     }
+}
+
+static void client_leave(struct console *console) {
+    if (console->output >= 0) {
+        close(console->output);
+    }
+    console->input = console->output = -1;
+    console->queue_count = 0;
 }
 
 void console_close(struct console *console) {
@@ -146,12 +162,15 @@ void console_close(struct console *console) {
         return;
     }
     console_flush(console);
-    if (console->terminal != NULL) {
-        terminal_restore(console->terminal);
-    }
-    if (console->kind == CONSOLE_FILE && console->output >= 0) {
+    terminal_restore(console->terminal);
+    if (console->path != NULL && console->output >= 0) {
         close(console->output);
     }
+    if (console->listener != NULL) {
+        client_leave(console);
+    }
+    listener_close(console->listener);
+    pty_close(console->pty);
     free(console->path);
     free(console->queue);
     free(console);
@@ -161,33 +180,82 @@ bool console_interactive(const struct console *console) {
     return console->terminal != NULL;
 }
 
+const char *console_place(const struct console *console) {
+    return console->pty == NULL ? NULL : pty_name(console->pty);
+}
+
 /* -- Output ------------------------------------------------------------------------------------ */
 
-/** Can the output take PIPE_BUF bytes without making us wait? Waits a little for that. */
+/** Can the output take PIPE_BUF bytes without making us wait? May wait a little for that. */
 static bool output_has_room(const struct console *console) {
-    enum { WAIT_MS = 50 };
     struct pollfd room = {.fd = console->output, .events = POLLOUT};
-    return poll(&room, 1, WAIT_MS) > 0;
+    return poll(&room, 1, is_visited(console) ? 0 : WAIT_MS) > 0;
+}
+
+/** The reader is gone, as @p error says. */
+static void output_lose(struct console *console, int error) {
+    if (console->listener != NULL) {
+        client_leave(console);
+    } else if (console->pty != NULL) {
+        console->queue_count = 0;
+    } else {
+        console->output_errno = error;
+    }
+}
+
+/** One write. @return Bytes written; 0: none now, or the reader is lost. */
+static size_t output_write(struct console *console, const uint8_t *bytes, size_t size_bytes) {
+    ssize_t count = console->listener != NULL
+                        ? send(console->output, bytes, size_bytes, MSG_NOSIGNAL)
+                        : write(console->output, bytes, size_bytes);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
+        output_lose(console, count < 0 ? errno : EIO);
+    }
+    return count < 0 ? 0 : (size_t)count;
+}
+
+/** Takes note of whether the reader takes anything, and gives up one who doesn't. */
+static void reader_judge(struct console *console, bool moved) {
+    if (!is_visited(console) || console->queue_count == 0) {
+        console->stuck_ns = 0;
+    } else if (moved || console->stuck_ns == 0) {
+        console->stuck_ns = host_monotonic_ns();
+    } else if (host_monotonic_ns() - console->stuck_ns >= PATIENCE_NS) {
+        output_lose(console, 0);
+        console->deaf = console->pty != NULL;
+        console->stuck_ns = 0;
+    }
+}
+
+/** Who is there to be told? A pseudo-terminal's readers don't announce themselves. */
+static void reader_look(struct console *console) {
+    if (console->pty != NULL) {
+        console->deaf = console->deaf && !output_has_room(console);
+        console->queue_count = pty_attached(console->pty) ? console->queue_count : 0;
+    }
 }
 
 /* Never waits long, so that a reader who doesn't read cannot keep the run from being stopped. What
  * is left stays queued. */
 bool console_flush(struct console *console) {
     size_t done = 0;
-    while (done < console->queue_count && console->output_errno == 0 && output_has_room(console)) {
+    bool stuck = false;
+    if (console->queue_count > 0 || console->deaf) {
+        reader_look(console);
+    }
+    while (done < console->queue_count && !stuck && output_has_room(console)) {
         size_t part = min_u64(console->queue_count - done, PIPE_BUF);
-        ssize_t count = write(console->output, console->queue + done, part);
-        if (count > 0) {
-            done += (size_t)count;
-        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
-            console->output_errno = count < 0 ? errno : EIO;
-        }
+        size_t count = output_write(console, console->queue + done, part);
+        done += count;
+        stuck = count == 0 && (is_visited(console) || console->output_errno != 0);
     }
     if (console->output_errno != 0) {
         done = console->queue_count;
     }
+    done = min_u64(done, console->queue_count); /* nothing is left when the reader is lost */
     console->queue_count -= done;
     memmove(console->queue, console->queue + done, console->queue_count);
+    reader_judge(console, done > 0);
     return console->queue_count == 0;
 }
 
@@ -209,7 +277,7 @@ static bool queue_make_room(struct console *console) {
 }
 
 void console_put(struct console *console, uint8_t byte) {
-    if (console->output < 0 || console->output_errno != 0) {
+    if (console->output < 0 || console->output_errno != 0 || console->deaf) {
         return;
     }
     if (console->queue_count == console->queue_room && !queue_make_room(console)) {
@@ -261,34 +329,56 @@ static void console_type(struct console *console, uint8_t byte) {
     }
 }
 
-/* Reads what is there now. Polls first, because standard input may be shared, so O_NONBLOCK is
- * not ours to set. From a person it reads even when there is no room: an escape must be seen
- * though the guest sleeps. */
+/** Is there something to read, the end included? From a pseudo-terminal: while it is attached. */
+static bool input_is_ready(const struct console *console) {
+    struct pollfd input = {.fd = console->input, .events = POLLIN};
+    return console->input >= 0 && poll(&input, 1, 0) > 0 &&
+           (console->pty == NULL || (input.revents & POLLIN) != 0);
+}
+
+/* Polls first, because standard input may be shared, so O_NONBLOCK is not ours to set. From a
+ * person it reads even when there is no room: an escape must be seen though the guest sleeps.
+ * Whatever fails (a closed descriptor, a lost terminal) is the end of input, which is no error. A
+ * client that says no more may still listen. */
 static void console_fill(struct console *console) {
-    uint8_t bytes[READ_BYTES];
+    uint8_t bytes[TYPED_BYTES];
     size_t want = sizeof console->typed - console->typed_count;
-    if (console_interactive(console) || want > sizeof bytes) {
-        want = sizeof bytes;
+    if (console_interactive(console) && want == 0) {
+        want = DROP_BYTES;
     }
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (!console->input_open || want == 0 || poll(&input, 1, 0) <= 0) {
+    if (want == 0 || !input_is_ready(console)) {
         return;
     }
-    ssize_t count = read(STDIN_FILENO, bytes, want);
-    if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
-        return;
+    ssize_t count = read(console->input, bytes, want);
+    if (count <= 0 && console->pty == NULL && (count == 0 || (errno != EINTR && errno != EAGAIN))) {
+        console->input = -1;
     }
-    /* Whatever else fails (a closed descriptor, a lost terminal) is the end of input, which is
-     * no error. */
-    console->input_open = count > 0;
     for (ssize_t i = 0; i < count; i++) {
         console_type(console, bytes[i]);
+    }
+}
+
+/* One client at a time. One that has said its last makes way for the next, and goes when it no
+ * longer listens either. */
+static void client_look(struct console *console) {
+    struct pollfd client = {.fd = console->output};
+    if (console->listener == NULL || console->input >= 0) {
+        return;
+    }
+    if (console->output >= 0 && poll(&client, 1, 0) > 0) {
+        client_leave(console);
+    }
+    int fd = listener_accept(console->listener);
+    if (fd >= 0) {
+        client_leave(console);
+        console->input = console->output = fd;
     }
 }
 
 void console_serve(struct console *console) {
     console_flush(console);
     console_fill(console);
+    client_look(console);
 }
 
 size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes) {
@@ -302,14 +392,10 @@ size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes) 
 }
 
 bool console_open_for_input(const struct console *console) {
-    return console->input_open || console->typed_count > 0;
+    return console->input >= 0 || console->listener != NULL || console->typed_count > 0;
 }
 
 /* -- As an endpoint ---------------------------------------------------------------------------- */
-
-static void endpoint_begin(void *console) {
-    console_begin(console);
-}
 
 static void endpoint_serve(void *console) {
     console_serve(console);
@@ -323,17 +409,22 @@ static enum endpoint_state endpoint_state(const void *console, struct error *err
     return console_state(console, error);
 }
 
-/* A person may wish to leave though the guest takes nothing. */
+/* A person may wish to leave though the guest takes nothing. A pseudo-terminal that nobody has
+ * opened would end every wait; who opens it is found at the next look. */
 static void endpoint_watch(void *of, struct watch *watch, bool admits) {
     struct console *console = of;
     bool room = admits && console->typed_count < sizeof console->typed;
-    if (console->input_open && (room || console_interactive(console))) {
-        watch_add(watch, STDIN_FILENO, POLLIN);
+    bool here = console->pty == NULL || pty_attached(console->pty);
+    if (console->input >= 0 && here && (room || console_interactive(console))) {
+        watch_add(watch, console->input, POLLIN);
+    }
+    if (console->listener != NULL && console->input < 0) {
+        watch_add(watch, listener_descriptor(console->listener), POLLIN);
     }
     if (admits && console->typed_count > 0) {
         watch_limit(watch, 0);
     }
-    if (console->queue_count > 0 && console->output_errno == 0) {
+    if (console->queue_count > 0 && here && console->output_errno == 0) {
         watch_add(watch, console->output, POLLOUT);
     }
 }
@@ -347,7 +438,7 @@ static bool endpoint_can_come(const void *console, bool admits) {
 }
 
 const struct endpoint_ops console_endpoint = {
-    .begin = endpoint_begin,
+    .begin = console_begin,
     .serve = endpoint_serve,
     .flush = endpoint_flush,
     .state = endpoint_state,

@@ -80,32 +80,35 @@ struct endpoint_ops {
 
 /* -- console.c: where the guest's console goes ------------------------------------------------- */
 
-enum console_kind { CONSOLE_STDIO, CONSOLE_NULL, CONSOLE_FILE };
-
 struct console;
 
 /** A console as an endpoint. */
 extern const struct endpoint_ops console_endpoint;
 
 /**
- * Opens the guest's console from the value of --console: "stdio", "null" or "file:PATH".
- * stdio: output to standard output, input from standard input. When both are a terminal it is
- * interactive: the terminal goes raw (Ctrl-C goes to the guest), Ctrl-A X leaves, Ctrl-A H helps,
- * Ctrl-A Ctrl-A is a Ctrl-A.
- * file:PATH: output only, PATH is created or emptied.
+ * Opens the host's end of a byte stream:
+ *   stdio             standard output and input. When both are a terminal it is interactive: the
+ *                     terminal goes raw (Ctrl-C goes to the guest), Ctrl-A X leaves, Ctrl-A H
+ *                     helps, Ctrl-A Ctrl-A is a Ctrl-A
+ *   null              nothing comes, what goes is lost
+ *   file:PATH         output only; the file is made, and emptied when the run begins
+ *   unix:PATH         a socket that waits for clients, one at a time
+ *   tcp:[HOST:]PORT   likewise; HOST is 127.0.0.1 unless given
+ *   pty[:LINK]        a pseudo-terminal; LINK is made a symbolic link to it
+ * Output for nobody is lost, as is what a client does not take for seconds.
  *
- * @errors STATUS_USAGE for another word, STATUS_HOST_IO when PATH cannot be written.
+ * @errors STATUS_USAGE for another word, STATUS_HOST_IO for what cannot be had. The line begins
+ *         with what was asked for.
  * @return Console, owned by the caller; NULL on error.
  */
 struct console *console_open(const char *spec, struct error *error);
 
-/** Flushes, restores the terminal, closes. NULL is fine. */
+/** Flushes, restores the terminal, closes, removes a socket's file or a link. NULL is fine. */
 void console_close(struct console *console);
-/** The run begins: a file is emptied. */
-void console_begin(struct console *console);
-
 /** Is a person at the other end (terminal in raw mode)? */
 bool console_interactive(const struct console *console);
+/** Path of the pseudo-terminal that the other end is; NULL for other consoles. */
+const char *console_place(const struct console *console);
 
 /** Queues output, and flushes when enough is queued. Failed writes show in console_state(). */
 void console_put(struct console *console, uint8_t byte);
@@ -120,7 +123,7 @@ enum endpoint_state console_state(const struct console *console, struct error *e
  * @return Bytes stored in @p bytes, at most @p size_bytes; 0 when there is nothing now.
  */
 size_t console_take(struct console *console, uint8_t *bytes, size_t size_bytes);
-/** Can input still come? false at the end of standard input, for null and file consoles. */
+/** Can input still come? Not at the end of standard input, nor from null and files. */
 bool console_open_for_input(const struct console *console);
 
 /* -- net.c: the guest's network --------------------------------------------------------------- */
