@@ -220,6 +220,54 @@ bool disk_failed(const struct disk *disk, struct error *error);
  */
 void disk_state(struct disk *disk, struct stream *stream);
 
+/* -- share.c: a folder of the host's, seen by the guest through 9P2000.L ---------------------- */
+
+enum { SHARE_MESSAGE_MIN_BYTES = 4096, SHARE_MESSAGE_MAX_BYTES = 512 << 10 };
+
+struct share;
+
+/** What to share. */
+struct share_options {
+    const char *path;  /* a folder */
+    bool writable;     /* else every change is refused with EROFS */
+    uint32_t uid, gid; /* who owns every file, as the guest sees it */
+};
+
+/**
+ * Opens a folder. What the guest sees of a file: its name, contents, permissions without
+ * set-user-ID and set-group-ID, when its contents and its status were changed, its links. Whatever
+ * else hosts and file systems differ in is constant: see the essay in share.c.
+ * May raise the soft limit on descriptors to the hard one.
+ * @errors STATUS_BAD_INPUT (no folder, or not to be read or written), STATUS_HOST_IO (no /proc)
+ * @return Share, owned by the caller; NULL on error.
+ */
+struct share *share_open(const struct share_options *options, struct error *error);
+/** A second share of the same folder. @errors STATUS_USAGE when it is writable. */
+struct share *share_twin(const struct share *share, struct error *error);
+/** NULL is fine. */
+void share_close(struct share *share);
+
+/** A message from the guest: lies still while it is answered. */
+struct share_request {
+    const uint8_t *bytes;
+    size_t size_bytes; /* of the buffer; the message may be shorter */
+};
+
+/**
+ * Answers one message of 9P2000.L. Whatever it holds, nothing outside the folder is touched.
+ * Depends on the share, the folder and the message alone; never waits for another program.
+ * @param reply  Overwritten up to @p room_bytes, also behind what is returned.
+ * @return       Bytes of the reply: at most room_bytes and SHARE_MESSAGE_MAX_BYTES; 0 when
+ *               there is not even a header to answer, or no room for an error.
+ * @errors       Go to the guest, as Rlerror with an errno of Linux; EPROTO for what is no message.
+ */
+size_t share_answer(struct share *share, struct share_request request, uint8_t *reply,
+                    size_t room_bytes);
+/** The guest's device is reset: all fids are gone, files are numbered anew. */
+void share_reset(struct share *share);
+/** Walks what the guest holds: session, fids, listings. */
+void share_state(const struct share *share, struct stream *stream);
+
 /* -- port.c: a byte port of a device ----------------------------------------------------------- */
 
 /** What a serial device sees of the outside: output goes out at once, input waits for it. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the files that fuzzing starts from: small sound ones of each kind.
 
-usage: seeds.py FOLDER      makes FOLDER/image and FOLDER/options
+usage: seeds.py FOLDER      makes FOLDER/image, FOLDER/options and FOLDER/share
 """
 import gzip
 import os
@@ -60,12 +60,46 @@ OPTIONS = (
 )
 
 
+# Messages to a share: type, and fields by the sizes that the letters of struct stand for; s: text.
+SHARE = {
+    "look": [(110, "IIHss", 0, 1, 2, "a", "b"), (24, "IQ", 1, 0x7ff), (12, "II", 1, 0),
+             (116, "IQI", 1, 0, 100), (110, "IIH", 0, 2, 0), (12, "II", 2, 0),
+             (40, "IQI", 2, 0, 4096), (110, "IIHs", 0, 3, 1, "l"), (22, "I", 3), (8, "I", 0),
+             (110, "IIHss", 1, 4, 2, "..", ".."), (120, "I", 1), (108, "H", 1)],
+    "make": [(110, "IIH", 0, 1, 0), (14, "IsIII", 1, "n", 0o102, 0o644, 0),
+             (118, "IQIs", 1, 0, 5, "abc"),
+             (26, "IIIIIQQQQQ", 1, 0x1b9, 0o700, 0, 0, 9, 1, 2, 3, 4),
+             (116, "IQI", 1, 0, 100), (50, "II", 1, 0), (72, "IsII", 0, "d", 0o755, 0),
+             (16, "IssI", 0, "m", "..", 0), (18, "IsIIII", 0, "f", 0o10644, 0, 0, 0)],
+    "move": [(110, "IIHs", 0, 1, 1, "a"), (110, "IIHs", 0, 2, 1, "c"), (70, "IIs", 1, 2, "e"),
+             (74, "IsIs", 0, "c", 1, "f"), (20, "IIs", 2, 0, "g"), (76, "IsI", 1, "b", 0),
+             (76, "IsI", 0, "a", 0x200), (122, "I", 2), (52, "IBIQQIs", 1, 1, 0, 0, 0, 1, "x"),
+             (54, "IBQQIs", 1, 1, 0, 0, 1, "x"), (30, "IIs", 0, 5, "user.x")],
+}
+
+
+def share_messages(messages):
+    body = b""
+    for kind, letters, *fields in messages:
+        message = bytes([kind])
+        for letter, field in zip(letters, fields):
+            text = field.encode() if letter == "s" else b""
+            number = struct.pack("<" + letter.replace("s", "H"), len(text) if text else field)
+            message += number + text
+        body += struct.pack("<HB", len(message), 0) + message
+    return body
+
+
 def main(folder):
     images = {"image": linux_image(), "elf": elf_program()}
     images["image.gz"] = gzip.compress(images["image"], mtime=0)
     images["elf.gz"] = gzip.compress(images["elf"], mtime=0)
     for name, content in images.items():
         write(os.path.join(folder, "image"), name, content)
+    for name, messages in SHARE.items():
+        for writable in (0, 1):
+            content = bytes([writable]) + share_messages(messages)
+            write(os.path.join(folder, "share"), f"{name}-{writable}", content)
     for number, words in enumerate(OPTIONS):
         write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
 
