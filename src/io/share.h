@@ -111,7 +111,7 @@ void fids_drop(struct share *share);
 int file_find(int directory, const char *name);
 /** Opens for real the regular file or directory behind a descriptor, with the host's @p flags.
  * @return As file_find(). */
-int file_open(const struct share *share, int descriptor, int flags);
+int file_reopen(const struct share *share, int descriptor, int flags);
 /** The name of a descriptor in share->descriptors. */
 struct link_name {
     char text[16];

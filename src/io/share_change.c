@@ -58,7 +58,7 @@ static int open_present(const struct share *share, int directory, const char *na
         return -1;
     }
     if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
-        opened = file_open(share, descriptor, flags);
+        opened = file_reopen(share, descriptor, flags);
     } else {
         errno = EEXIST;
     }
@@ -248,7 +248,7 @@ static int size_set(const struct share *share, const struct fid *fid, uint64_t s
     if (fid->opened && (fcntl(fid->descriptor, F_GETFL) & O_ACCMODE) != O_RDONLY) {
         return outcome(ftruncate(fid->descriptor, (off_t)size));
     }
-    int descriptor = file_open(share, fid->descriptor, O_WRONLY);
+    int descriptor = file_reopen(share, fid->descriptor, O_WRONLY);
     if (descriptor < 0) {
         return errno;
     }

@@ -122,7 +122,7 @@ struct link_name file_link(int descriptor) {
 }
 
 /* Reading must not leave traces, but only a file's owner may ask for that. */
-int file_open(const struct share *share, int descriptor, int flags) {
+int file_reopen(const struct share *share, int descriptor, int flags) {
     struct link_name name = file_link(descriptor);
     flags |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int opened = -1;

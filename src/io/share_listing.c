@@ -117,7 +117,7 @@ static int listing_order(struct share *share, struct listing *listing) {
 
 int listing_read(struct share *share, struct fid *fid) {
     listing_drop(share, fid);
-    int descriptor = file_open(share, fid->descriptor, O_RDONLY | O_DIRECTORY);
+    int descriptor = file_reopen(share, fid->descriptor, O_RDONLY | O_DIRECTORY);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     if (directory == NULL) {
         int defect = errno;

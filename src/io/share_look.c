@@ -280,7 +280,7 @@ int p9_open_flags(uint32_t flags) {
 }
 
 static int open_file(const struct share *share, struct fid *fid, int flags) {
-    int descriptor = file_open(share, fid->descriptor, flags & ~O_EXCL);
+    int descriptor = file_reopen(share, fid->descriptor, flags & ~O_EXCL);
     if (descriptor < 0) {
         return errno;
     }
@@ -435,7 +435,7 @@ int p9_fsync(struct share *share, struct p9_reader *in, struct p9_writer *out) {
     if (!share->options.writable) {
         return 0;
     }
-    int descriptor = fid->kind == S_IFDIR ? file_open(share, fid->descriptor, O_RDONLY)
+    int descriptor = fid->kind == S_IFDIR ? file_reopen(share, fid->descriptor, O_RDONLY)
                                           : descriptor_copy(fid->descriptor);
     if (descriptor < 0) {
         return errno;

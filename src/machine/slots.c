@@ -7,7 +7,7 @@
 #include "machine/machine.h"
 
 /** Slots of the PCI bus; the bridge has the first. */
-enum slot { SLOT_RNG = 1 };
+enum slot { SLOT_RNG = 1, SLOT_DRIVES = 8 };
 
 static const struct region ecam_place = {
     .base = BOARD_PCI_ECAM_BASE,
@@ -71,10 +71,26 @@ static enum status slot_take(struct slots *slots, enum transport transport, unsi
     return STATUS_OK;
 }
 
+static enum status drives_plug(struct slots *slots, struct error *error) {
+    struct machine *machine = slots->machine;
+    const struct machine_options *options = &machine->options;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < options->drive_count && status == STATUS_OK; i++) {
+        const struct drive *drive = &options->drives[i];
+        struct virtio *virtio = virtio_blk_new(
+            &machine->bus.ram, &machine->sched,
+            &(struct virtio_blk_options){
+                .disk = drive->disk, .latency_ns = drive->latency_ns, .serial = drive->serial});
+        status = slot_take(slots, drive->transport, SLOT_DRIVES + i, virtio, error);
+    }
+    return status;
+}
+
 static enum status devices_plug(struct slots *slots, struct error *error) {
     struct machine *machine = slots->machine;
     struct virtio *rng = virtio_rng_new(&machine->bus.ram, machine->options.seed);
-    return slot_take(slots, TRANSPORT_PCI, SLOT_RNG, rng, error);
+    enum status status = slot_take(slots, TRANSPORT_PCI, SLOT_RNG, rng, error);
+    return status == STATUS_OK ? drives_plug(slots, error) : status;
 }
 
 /** All eight, with devices or without; those of places that could not be made are freed. */

@@ -112,7 +112,8 @@ static bool readable_now(int fd) {
 
 static void test_words(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "stdio ", "Stdio", "file", "file:", "nul", "pty:", "unix", "serial"};
+    static const char *const bad[] = {"",    "stdio ", "Stdio", "file",  "file:",
+                                      "nul", "pty:",   "unix",  "serial"};
     for (unsigned i = 0; i < COUNT(bad); i++) {
         struct error error = {0};
         assert_null(console_open(bad[i], &error));
