@@ -7,9 +7,9 @@
 
 _sandglass_commands='run clocks disasm --help --version'
 
-_sandglass_run='kernel initrd append bios elf signature memory smp cpu console icount hart time
-    quantum pulse engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump
-    dump-file help'
+_sandglass_run='kernel initrd append bios elf signature memory smp cpu drive console icount hart
+    time quantum pulse engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash
+    dump dump-file help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -57,6 +57,24 @@ _sandglass_cpu() {
     _sandglass_reply "$1" "${choices[@]/#/$done}"
 }
 
+# _sandglass_drive LIST: words that are not in it already; file names are left to readline.
+_sandglass_drive() {
+    local done=${1%"${1##*,}"} last=${1##*,} word choices=()
+    case $last in
+    file=* | overlay=*)
+        compopt -o default
+        return
+        ;;
+    bus=*) choices=(bus=pci bus=mmio) ;;
+    *)
+        for word in file= overlay= persist ro latency= bus= serial= format=raw; do
+            [[ ,$done == *,"${word%%=*}"[=,]* ]] || choices+=("$word")
+        done
+        ;;
+    esac
+    _sandglass_reply "$1" "${choices[@]/#/$done}"
+}
+
 # _sandglass_dump LIST: what is not in it already.
 _sandglass_dump() {
     local done=${1%"${1##*,}"} item choices=()
@@ -84,6 +102,7 @@ _sandglass_value() {
     memory | m) _sandglass_reply "$value" 512M 1G 2G 4G 8G ;;
     smp) _sandglass_reply "$value" 1 2 4 8 ;;
     cpu) _sandglass_cpu "$value" ;;
+    drive) _sandglass_drive "$value" ;;
     machine | M) _sandglass_reply "$value" virt ;;
     net) _sandglass_reply "$value" none ;;
     console)

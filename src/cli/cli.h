@@ -12,6 +12,27 @@ int run_command(int argc, char **argv);
 int clocks_command(int argc, char **argv);
 int disasm_command(int argc, char **argv);
 
+/* -- drive.c: disks ---------------------------------------------------------------------------- */
+
+/** One --drive. */
+struct drive_options {
+    struct disk_options disk;
+    struct drive drive; /* its disk is NULL until drives_open() */
+    bool snapshot;      /* writes are to be temporary: QEMU's word for what is so anyway */
+    char *text;         /* what the others point into; owned */
+};
+
+struct run_options;
+
+/** Parses the value of --drive. @param options  Zeros; its text is to be freed whatever comes back.
+ */
+enum status drive_parse(const char *value, struct drive_options *options, struct error *error);
+/** Opens the disks and gives them to the machine. drives_close() comes whatever comes back. */
+enum status drives_open(struct run_options *options, struct error *error);
+/** Closes the disks. @errors STATUS_HOST_IO when what was written is not safe, and no run said so.
+ */
+enum status drives_close(struct run_options *options, struct error *error);
+
 /* -- options.c: options of `run` --------------------------------------------------------------- */
 
 /** What `run` is asked to do. */
@@ -22,15 +43,18 @@ struct run_options {
     const char *dump;    /* --dump-file: where to, or NULL: standard error */
     bool state_hash;
     bool help;
-    bool clocks; /* they are printed at the end */
+    bool clocks;     /* they are printed at the end */
     char *hash_path; /* --hash-at: where to, or NULL */
 
     /* Values whose meaning hangs on other options; NULL when not given. */
     const char *icount;
     const char *harts; /* --hart, joined by commas */
+    struct drive_options drives[DRIVES_MAX];
+    unsigned drive_count;
 
     /* What machine points to. */
     struct rate rates[HARTS_MAX];
+    struct drive disks[DRIVES_MAX];
     uint64_t *hash_at;
     char *harts_joined;
 };

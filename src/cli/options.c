@@ -111,9 +111,11 @@ static enum status take_board(struct run_options *options, const struct row *row
 
 static enum status take_drive(struct run_options *options, const struct row *row, const char *value,
                               struct error *error) {
-    (void)options;
-    (void)value;
-    return not_built(row, "", "put what the guest needs into --initrd", error);
+    if (options->drive_count == DRIVES_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s: more than %d; drop some", row->name,
+                         DRIVES_MAX);
+    }
+    return drive_parse(value, &options->drives[options->drive_count++], error);
 }
 
 static enum status take_net(struct run_options *options, const struct row *row, const char *value,
@@ -381,7 +383,8 @@ static const struct row rows[] = {
     {"cpu", "SPEC", take_cpu, 0, "PROFILE[,EXT=on|off]...: rv64gc, rva22s64, max (max)"},
     {"machine", "virt", take_board, 0, NULL},
     {"M", "virt", take_board, 0, NULL},
-    {"drive", "SPEC", take_drive, 0, NULL},
+    {"drive", "SPEC", take_drive, 0,
+     "add a disk: file=IMAGE[,ro | ,overlay=FILE | ,persist][,latency=NS][,...]"},
     {"net", "none", take_net, 0, NULL},
     {"console", "WHERE", TEXT(console), "guest's console: stdio, null or file:PATH (stdio)"},
     {"nographic", NULL, take_nothing, 0, NULL},
@@ -478,7 +481,8 @@ static bool seen_before(const struct row *row, bool *seen) {
             return true;
         }
     }
-    seen[row - rows] = row->parse != take_hart_rates && row->parse != take_nothing;
+    seen[row - rows] =
+        row->parse != take_hart_rates && row->parse != take_nothing && row->parse != take_drive;
     return false;
 }
 
@@ -681,4 +685,7 @@ void run_options_free(struct run_options *options) {
     free(options->hash_at);
     free(options->hash_path);
     free(options->harts_joined);
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        free(options->drives[i].text);
+    }
 }

@@ -267,6 +267,17 @@ static int run_with(struct run_options *options, struct console *console) {
     return result;
 }
 
+/* What goes wrong at the very end still is how the run ended. */
+static int run_with_drives(struct run_options *options, struct console *console) {
+    struct error error;
+    enum status status = drives_open(options, &error);
+    int result = status == STATUS_OK ? run_with(options, console) : cli_fail(&error);
+    if (drives_close(options, &error) != STATUS_OK && status == STATUS_OK) {
+        result = cli_fail(&error);
+    }
+    return result;
+}
+
 static int command(int argc, char **argv, bool clocks) {
     struct run_options options;
     struct firmware firmware;
@@ -283,7 +294,7 @@ static int command(int argc, char **argv, bool clocks) {
         options.clocks = clocks;
         signals_set();
         struct console *console = console_open(options.console, &error);
-        result = console == NULL ? cli_fail(&error) : run_with(&options, console);
+        result = console == NULL ? cli_fail(&error) : run_with_drives(&options, console);
         console_close(console);
     }
     run_options_free(&options);

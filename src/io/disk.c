@@ -263,7 +263,8 @@ struct disk *disk_open(const struct disk_options *options, struct error *error) 
 struct disk *disk_twin(const struct disk *disk, struct error *error) {
     if (!disk->read_only && !disk->temporary) {
         error_set(error, STATUS_USAGE,
-                  "%s: two machines cannot both write it; drop persist and overlay",
+                  "%s: --engine check runs two machines, which cannot both write to one file; "
+                  "drop persist or overlay",
                   disk->image.name);
         return NULL;
     }

@@ -46,7 +46,8 @@ struct picture {
 struct check {
     struct machine *machine; /* the one that translates */
     struct machine *shadow;
-    struct console *console; /* the shadow's, which leads nowhere */
+    struct console *console;         /* the shadow's, which leads nowhere */
+    struct drive drives[DRIVES_MAX]; /* the shadow's */
     struct picture mine, other;
     uint64_t looked_steps; /* total, when all was last the same */
     unsigned vcpu;         /* of the present grant */
@@ -57,6 +58,19 @@ struct check {
 };
 
 /* -- Birth and death --------------------------------------------------------------------------- */
+
+/** Gives the shadow disks of its own. */
+static bool drives_twin(struct check *check, const struct machine_options *options,
+                        struct error *error) {
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        check->drives[i] = options->drives[i];
+        check->drives[i].disk = disk_twin(options->drives[i].disk, error);
+        if (check->drives[i].disk == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
 
 struct check *check_new(struct machine *machine, struct error *error) {
     struct machine_options options = machine->options;
@@ -69,7 +83,9 @@ struct check *check_new(struct machine *machine, struct error *error) {
     }
     check->machine = machine;
     check->console = console_open("null", error);
-    if (check->console != NULL) {
+    bool good = check->console != NULL && drives_twin(check, &options, error);
+    options.drives = check->drives;
+    if (good) {
         check->shadow = machine_make(&options, check->console, error);
     }
     if (check->shadow == NULL) {
@@ -87,6 +103,9 @@ void check_free(struct check *check) {
     if (check != NULL) {
         machine_free(check->shadow);
         console_close(check->console);
+        for (unsigned i = 0; i < DRIVES_MAX; i++) {
+            (void)disk_close(check->drives[i].disk, &(struct error){0});
+        }
         free(check->mine.bytes);
         free(check->other.bytes);
         free(check);

@@ -253,6 +253,16 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
 
 /* -- The outside ------------------------------------------------------------------------------- */
 
+/** A host that cannot read or write a disk ends the run: no guest can be asked to live with it. */
+static void disks_look(struct machine *machine) {
+    struct error error;
+    for (unsigned i = 0; i < machine->options.drive_count; i++) {
+        if (disk_failed(machine->options.drives[i].disk, &error)) {
+            machine_fail(machine, &error);
+        }
+    }
+}
+
 static void progress_tell(struct machine *machine) {
     const struct run_callbacks *callbacks = machine->callbacks;
     if (callbacks->progress != NULL && machine->polled_ns - machine->progress_ns >= PROGRESS_NS) {
@@ -267,6 +277,7 @@ static bool poll_outside(struct machine *machine) {
     machine->arrived = false;
     inlets_serve(machine);
     inlets_look(machine);
+    disks_look(machine);
     bool came = inlets_admit(machine);
     progress_tell(machine);
     return came;
@@ -379,7 +390,7 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
 static void sleep_until(struct machine *machine, vtime until) {
     bool over = sched_virtual(&machine->sched) >= VTIME_NEVER - 1; /* 292 years have passed */
     bool never = until >= VTIME_NEVER - 1;
-    if (!over && poll_outside(machine)) {
+    if (!over && (poll_outside(machine) || machine->exit.reason != EXIT_NONE)) {
         return;
     }
     if (over || (never && !inlets_can_come(machine))) {
@@ -410,8 +421,8 @@ static void run_begin(struct machine *machine, const struct run_callbacks *callb
     round_look(machine);
 }
 
-/* The guest's last words have to get out, or the run has failed whatever the guest says. Nobody
- * waits for that once a signal has come. */
+/* The guest's last words have to get out, and what it has written to its disks, or the run has
+ * failed whatever the guest says. Nobody waits for the words' reader once a signal has come. */
 static void run_end(struct machine *machine) {
     if (machine->check != NULL) {
         check_end(machine->check);
@@ -421,6 +432,10 @@ static void run_end(struct machine *machine) {
         watch_wait(machine->watch, LAST_WORDS_NS);
     }
     inlets_look(machine);
+    for (unsigned i = 0; i < machine->options.drive_count; i++) {
+        (void)disk_flush(machine->options.drives[i].disk);
+    }
+    disks_look(machine);
     clocks_pause(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }

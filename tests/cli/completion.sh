@@ -93,6 +93,13 @@ offers 'sandglass run --icount shift=1' '1 10'
 offers 'sandglass run --icount=shift=1' '1 10'
 offers 'sandglass run --icount shift=3,' '3,sleep=on 3,sleep=off 3,align=on 3,align=off'
 offers 'sandglass run --icount sleep=off,s' 'off,shift=' nospace
+offers 'sandglass run --drive f' 'file= format=raw'
+offers 'sandglass run --drive fi' file= nospace
+offers 'sandglass run --drive file=a' '' default
+offers 'sandglass run --drive file=a,overlay=b' '' default
+offers 'sandglass run --drive file=a,' \
+    'a,overlay= a,persist a,ro a,latency= a,bus= a,serial= a,format=raw'
+offers 'sandglass run --drive file=a,ro,bus=' 'pci mmio'
 offers 'sandglass run --hart 0-3:' 'ips= shift='
 offers 'sandglass run --hart 0-3:ips=2e9,4:s' 'shift=' nospace
 offers 'sandglass run --hart 0' ''

@@ -59,7 +59,6 @@ expect 64 "--cpu: unknown .*'rv64gd'" run --elf pass.elf --cpu rv64gd
 expect 64 '--cpu' run --elf pass.elf --cpu max,zzz=on
 expect 64 '--cpu' run --elf pass.elf --cpu max,zba=maybe
 expect 64 '--machine .*virt' run --elf pass.elf --machine spike
-expect 64 '--drive.*not built yet' run --elf pass.elf --drive file=x
 expect 64 '--net user: not built yet' run --elf pass.elf --net user
 expect 64 '--net tap: use none' run --elf pass.elf --net tap
 expect 64 '--console serial: ' run --elf pass.elf --console serial
