@@ -121,14 +121,6 @@ static const struct region plic_place = {
     .width_max = 4,
     .ops = &plic_ops,
 };
-static const struct region uart_place = {
-    .base = BOARD_UART_BASE,
-    .size_bytes = UART_SIZE_BYTES,
-    .width_min = 1,
-    .width_max = 1,
-    .ops = &uart_ops,
-};
-
 bool board_map(struct machine *machine, const struct region *place, void *device) {
     struct region region = *place;
     region.device = device;
@@ -163,16 +155,34 @@ static void *board_new_plic(struct machine *machine) {
     return plic;
 }
 
-static bool board_add_uart(struct machine *machine, void *plic) {
-    port_init(&machine->port, machine->console);
+paddr board_uart_base(unsigned idx) {
+    return idx == 0 ? BOARD_UART_BASE : BOARD_SERIAL_BASE + (paddr)(idx - 1) * BOARD_SERIAL_STRIDE;
+}
+
+unsigned board_uart_irq(unsigned idx) {
+    return idx == 0 ? BOARD_UART_IRQ : BOARD_SERIAL_IRQ + idx - 1;
+}
+
+static bool board_add_uart(struct machine *machine, void *plic, unsigned idx) {
+    const struct machine_options *options = &machine->options;
+    struct console *console = idx == 0 ? machine->console : options->serials[idx - 1];
+    struct port *port = &machine->ports[idx];
+    struct region place = {
+        .base = board_uart_base(idx),
+        .size_bytes = UART_SIZE_BYTES,
+        .width_min = 1,
+        .width_max = 1,
+        .ops = &uart_ops,
+    };
+    port_init(port, console);
     struct inlet inlet = {
         .ops = &console_endpoint,
-        .endpoint = machine->console,
+        .endpoint = console,
         .room = uart_room,
         .deliver = uart_deliver,
-        .device = uart_new(plic_source(plic, BOARD_UART_IRQ), &machine->port),
+        .device = uart_new(plic_source(plic, board_uart_irq(idx)), port),
     };
-    if (!board_map(machine, &uart_place, inlet.device)) {
+    if (!board_map(machine, &place, inlet.device)) {
         return false;
     }
     inlet_add(machine, &inlet);
@@ -191,7 +201,9 @@ static enum status board_add_devices(struct machine *machine, struct error *erro
     struct line rtc_line = plic_source(plic, BOARD_RTC_IRQ);
     void *rtc = rtc_new(&machine->sched, rtc_line, machine->options.rtc_base_ns);
     done = board_map(machine, &rtc_place, rtc);
-    done = board_add_uart(machine, plic) && done;
+    for (unsigned i = 0; i <= machine->options.serial_count; i++) {
+        done = board_add_uart(machine, plic, i) && done;
+    }
     return done ? slots_fill(machine, plic, error) : out_of_memory(error);
 }
 

@@ -448,6 +448,7 @@ static enum status load_tree(struct loader *loader) {
     struct fdt_inputs inputs = {
         .memory_bytes = ram_of(loader)->size_bytes,
         .hart_count = options->hart_count,
+        .serial_count = options->serial_count,
         .ext = options->ext,
         .append = options->append,
         .initrd_start = loader->initrd_start,

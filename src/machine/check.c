@@ -46,8 +46,10 @@ struct picture {
 struct check {
     struct machine *machine; /* the one that translates */
     struct machine *shadow;
-    struct console *console;         /* the shadow's, which leads nowhere */
-    struct drive drives[DRIVES_MAX]; /* the shadow's */
+    struct console *console; /* the shadow's, which leads nowhere; it has no other */
+    struct console *consoles[SERIALS_MAX + VIRTCONSOLES_MAX]; /* the same, as often as need be */
+    struct net *net;                                          /* that leads nowhere, too */
+    struct drive drives[DRIVES_MAX];                          /* the shadow's */
     struct picture mine, other;
     uint64_t looked_steps; /* total, when all was last the same */
     unsigned vcpu;         /* of the present grant */
@@ -72,6 +74,18 @@ static bool drives_twin(struct check *check, const struct machine_options *optio
     return true;
 }
 
+/** Consoles and a network that lead nowhere, in the place of all that the machine has. */
+static bool ends_make(struct check *check, struct machine_options *options, struct error *error) {
+    check->console = console_open("null", error);
+    check->net = net_open(NULL, error);
+    for (size_t i = 0; i < COUNT(check->consoles); i++) {
+        check->consoles[i] = check->console;
+    }
+    options->serials = options->virtconsoles = check->consoles;
+    options->net = options->net == NULL ? NULL : check->net;
+    return check->console != NULL && check->net != NULL;
+}
+
 struct check *check_new(struct machine *machine, struct error *error) {
     struct machine_options options = machine->options;
     struct check *check = calloc(1, sizeof *check);
@@ -82,8 +96,7 @@ struct check *check_new(struct machine *machine, struct error *error) {
         return NULL;
     }
     check->machine = machine;
-    check->console = console_open("null", error);
-    bool good = check->console != NULL && drives_twin(check, &options, error);
+    bool good = ends_make(check, &options, error) && drives_twin(check, &options, error);
     options.drives = check->drives;
     if (good) {
         check->shadow = machine_make(&options, check->console, error);
@@ -103,6 +116,7 @@ void check_free(struct check *check) {
     if (check != NULL) {
         machine_free(check->shadow);
         console_close(check->console);
+        net_close(check->net);
         for (unsigned i = 0; i < DRIVES_MAX; i++) {
             (void)disk_close(check->drives[i].disk, &(struct error){0});
         }

@@ -250,7 +250,6 @@ static void tree_plic(struct tree *tree, unsigned hart_count) {
 
 static void tree_small_devices(struct tree *tree) {
     static const char finisher[] = "sifive,test1\0sifive,test0\0syscon";
-    enum { UART_CLOCK_HZ = 3686400 };
     tree_begin_at(tree, "test", BOARD_SYSCON_BASE);
     tree_cell(tree, "phandle", PHANDLE_SYSCON);
     tree_bytes(tree, "compatible", finisher, sizeof finisher);
@@ -262,12 +261,16 @@ static void tree_small_devices(struct tree *tree) {
     tree_reg(tree, BOARD_RTC_BASE, RTC_SIZE_BYTES);
     tree_interrupt(tree, BOARD_RTC_IRQ);
     tree_end(tree);
+}
 
-    tree_begin_at(tree, "serial", BOARD_UART_BASE);
+static void tree_serial(struct tree *tree, unsigned idx) {
+    enum { UART_CLOCK_HZ = 3686400 };
+    paddr base = board_uart_base(idx);
+    tree_begin_at(tree, "serial", base);
     tree_string(tree, "compatible", "ns16550a");
-    tree_reg(tree, BOARD_UART_BASE, UART_SIZE_BYTES);
+    tree_reg(tree, base, UART_SIZE_BYTES);
     tree_cell(tree, "clock-frequency", UART_CLOCK_HZ);
-    tree_interrupt(tree, BOARD_UART_IRQ);
+    tree_interrupt(tree, board_uart_irq(idx));
     tree_end(tree);
 }
 
@@ -348,14 +351,17 @@ static void tree_pci(struct tree *tree) {
     tree_end(tree);
 }
 
-static void tree_soc(struct tree *tree, unsigned hart_count) {
+static void tree_soc(struct tree *tree, const struct fdt_inputs *inputs) {
     tree_begin(tree, "soc");
     tree_address_cells(tree, 2, 2);
     tree_string(tree, "compatible", "simple-bus");
     tree_flag(tree, "ranges");
     tree_small_devices(tree);
-    tree_clint(tree, hart_count);
-    tree_plic(tree, hart_count);
+    for (unsigned i = 0; i <= inputs->serial_count; i++) {
+        tree_serial(tree, i);
+    }
+    tree_clint(tree, inputs->hart_count);
+    tree_plic(tree, inputs->hart_count);
     tree_virtio(tree);
     tree_pci(tree);
     tree_end(tree);
@@ -399,23 +405,39 @@ static void tree_chosen(struct tree *tree, const struct fdt_inputs *inputs, cons
     tree_end(tree);
 }
 
+enum { PATH_CHARS = 64 };
+
+static void serial_path(unsigned idx, char path[PATH_CHARS]) {
+    snprintf(path, PATH_CHARS, "/soc/serial@%" PRIx64, board_uart_base(idx));
+}
+
+static void tree_aliases(struct tree *tree, unsigned serial_count) {
+    tree_begin(tree, "aliases");
+    for (unsigned i = 0; i <= serial_count; i++) {
+        char name[16];
+        char path[PATH_CHARS];
+        snprintf(name, sizeof name, "serial%u", i);
+        serial_path(i, path);
+        tree_string(tree, name, path);
+    }
+    tree_end(tree);
+}
+
 static void tree_root(struct tree *tree, const struct fdt_inputs *inputs) {
-    char console[64];
-    snprintf(console, sizeof console, "/soc/serial@%" PRIx64, BOARD_UART_BASE);
+    char console[PATH_CHARS];
+    serial_path(0, console);
     tree_begin(tree, "");
     tree_address_cells(tree, 2, 2);
     tree_string(tree, "compatible", "riscv-virtio");
     tree_string(tree, "model", "sandglass,virt");
-    tree_begin(tree, "aliases");
-    tree_string(tree, "serial0", console);
-    tree_end(tree);
+    tree_aliases(tree, inputs->serial_count);
     tree_chosen(tree, inputs, console);
     tree_begin_at(tree, "memory", BOARD_RAM_BASE);
     tree_string(tree, "device_type", "memory");
     tree_reg(tree, BOARD_RAM_BASE, inputs->memory_bytes);
     tree_end(tree);
     tree_cpus(tree, inputs);
-    tree_soc(tree, inputs->hart_count);
+    tree_soc(tree, inputs);
     tree_power(tree, "poweroff", "syscon-poweroff", 0x5555);
     tree_power(tree, "reboot", "syscon-reboot", 0x7777);
     tree_end(tree);

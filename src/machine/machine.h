@@ -21,17 +21,19 @@
 #define BOARD_PLIC_BASE ((paddr)0xc000000)
 #define BOARD_PCI_PORTS_BASE ((paddr)0x3000000)
 #define BOARD_UART_BASE ((paddr)0x10000000)
+#define BOARD_SERIAL_BASE ((paddr)0x10010000) /* of the second serial port; others follow */
 #define BOARD_VIRTIO_BASE ((paddr)0x10001000) /* the first of BOARD_VIRTIO_COUNT */
 #define BOARD_PCI_ECAM_BASE ((paddr)0x30000000)
 #define BOARD_PCI_WINDOW_BASE ((paddr)0x40000000)
 #define BOARD_RAM_BASE ((paddr)0x80000000)
 enum { BOARD_PCI_PORTS_BYTES = 0x10000, BOARD_PCI_WINDOW_BYTES = 0x40000000 };
-enum { BOARD_VIRTIO_COUNT = 8, BOARD_VIRTIO_STRIDE = 0x1000 };
+enum { BOARD_VIRTIO_COUNT = 8, BOARD_VIRTIO_STRIDE = 0x1000, BOARD_SERIAL_STRIDE = 0x1000 };
 enum {
     BOARD_VIRTIO_IRQ = 1, /* the first of BOARD_VIRTIO_COUNT */
     BOARD_UART_IRQ = 10,
     BOARD_RTC_IRQ = 11,
-    BOARD_PCI_IRQ = 32 /* INTA; the others follow */
+    BOARD_SERIAL_IRQ = 12, /* of the second serial port; others follow */
+    BOARD_PCI_IRQ = 32     /* INTA; the others follow */
 };
 enum { BOARD_TIMEBASE_HZ = 10000000, BOARD_TICK_NS = 100 };
 
@@ -72,6 +74,9 @@ struct drive {
     const char *serial; /* what the guest reads as its serial number: at most 20 characters */
 };
 
+/** Serial ports, the console's with them; ports of the virtio console. */
+enum { SERIALS_MAX = 4, VIRTCONSOLES_MAX = 4 };
+
 /** Called when all that a run needs is open, and before anything is read from files to boot. */
 typedef enum status opened_fn(void *owner, struct error *error);
 
@@ -102,7 +107,14 @@ struct machine_options {
     uint64_t seed;
     uint64_t rtc_base_ns; /* wall time at VIRTUAL 0, since 1970 */
     const struct drive *drives;
-    unsigned drive_count; /* [0, DRIVES_MAX] */
+    unsigned drive_count;           /* [0, DRIVES_MAX] */
+    struct console *const *serials; /* of the serial ports behind the first */
+    unsigned serial_count;          /* [0, SERIALS_MAX - 1] */
+    struct console *const *virtconsoles;
+    unsigned virtconsole_count; /* [0, VIRTCONSOLES_MAX] */
+    struct net *net;            /* of the network card; NULL: there is none */
+    uint8_t net_mac[6];
+    enum transport net_transport;
     bool no_reboot;
     enum stop_kind stop_kind;
     unsigned stop_hart;
@@ -254,6 +266,7 @@ struct hart_stats machine_hart_stats(const struct machine *machine, unsigned har
 struct fdt_inputs {
     uint64_t memory_bytes;
     unsigned hart_count;
+    unsigned serial_count; /* of serial ports behind the first */
     ext_set ext;
     const char *append;             /* kernel command line, may be NULL */
     paddr initrd_start, initrd_end; /* equal when none */
@@ -377,7 +390,8 @@ struct inlet {
     void *device;
 };
 
-/* UART 0 is inlet 0. ORDER: indices are part of what a run is, so of what is recorded. */
+/* UART 0 is inlet 0, the other UARTs come next, then virtio devices. ORDER: indices are part of
+ * what a run is, so of what is recorded. */
 enum { INLETS_MAX = 16 };
 
 struct machine {
@@ -387,7 +401,7 @@ struct machine {
     struct harts harts;
     struct clocks clocks;
     struct console *console;
-    struct port port; /* of the UART */
+    struct port ports[SERIALS_MAX]; /* of the UARTs */
     struct inlet inlets[INLETS_MAX];
     unsigned inlet_count;
     struct watch *watch;
@@ -527,6 +541,9 @@ enum status machine_reset(struct machine *machine, struct error *error);
  * @errors STATUS_USAGE: out of memory, or more devices than places.
  */
 enum status slots_fill(struct machine *machine, void *plic, struct error *error);
+/** board.c: where a serial port is, the first being 0, and its interrupt. */
+paddr board_uart_base(unsigned idx);
+unsigned board_uart_irq(unsigned idx);
 /** board.c: plugs in a device, or frees it. @return false when there is none, or no room. */
 bool board_map(struct machine *machine, const struct region *place, void *device);
 /** board.c: the line of an error that hardly anybody sees. */

@@ -104,6 +104,30 @@ static void test_devices_lie_where_virt_has_them(void **state) {
     free(tree);
 }
 
+static void test_serial_ports(void **state) {
+    (void)state;
+    struct fdt_inputs inputs = inputs_of("max", 1);
+    for (inputs.serial_count = 0; inputs.serial_count < SERIALS_MAX; inputs.serial_count++) {
+        void *tree = tree_of(&inputs);
+        for (unsigned i = 0; i < SERIALS_MAX; i++) {
+            static const char *const paths[] = {"/soc/serial@10000000", "/soc/serial@10010000",
+                                                "/soc/serial@10011000", "/soc/serial@10012000"};
+            static const uint32_t irqs[] = {10, 12, 13, 14};
+            char alias[16];
+            snprintf(alias, sizeof alias, "serial%u", i);
+            assert_int_equal(tree_has(tree, "/aliases", alias), i <= inputs.serial_count);
+            assert_int_equal(fdt_path_offset(tree, paths[i]) >= 0, i <= inputs.serial_count);
+            if (i <= inputs.serial_count) {
+                assert_string_equal(bytes_of(tree, "/aliases", alias, NULL), paths[i]);
+                assert_string_equal(bytes_of(tree, paths[i], "compatible", NULL), "ns16550a");
+                assert_int_equal(cell_of(tree, paths[i], "interrupts", 0), irqs[i]);
+                assert_int_equal(u64_of(tree, paths[i], "reg", 1), 0x100);
+            }
+        }
+        free(tree);
+    }
+}
+
 static void test_power_goes_through_the_finisher(void **state) {
     (void)state;
     static const struct {
@@ -377,6 +401,7 @@ static void test_device_tree_compiler_has_nothing_to_say(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_devices_lie_where_virt_has_them),
+        cmocka_unit_test(test_serial_ports),
         cmocka_unit_test(test_power_goes_through_the_finisher),
         cmocka_unit_test(test_each_hart_is_wired),
         cmocka_unit_test(test_phandles_are_unique),
