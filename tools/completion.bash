@@ -7,9 +7,9 @@
 
 _sandglass_commands='run clocks disasm --help --version'
 
-_sandglass_run='kernel initrd append bios elf signature memory smp cpu drive console icount hart
-    time quantum pulse engine jit-cache seed rtc no-reboot stop-at stop-at-vtime stats state-hash
-    dump dump-file help'
+_sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net console serial
+    virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
+    stop-at-vtime stats state-hash dump dump-file help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -90,6 +90,19 @@ _sandglass_hart() {
     [[ $last != *:* ]] || _sandglass_reply "$1" "${1%"${last#*:}"}"{ips=,shift=}
 }
 
+# _sandglass_net LIST: what a network of user mode takes.
+_sandglass_net() {
+    local done=${1%"${1##*,}"} choices=(none user)
+    if [ -n "$done" ]; then
+        choices=(hostfwd=tcp: hostfwd=udp:)
+        [[ ,$done == *,restrict=* ]] || choices+=(restrict=on restrict=off)
+        [[ ,$done == *,net=* ]] || choices+=(net=)
+        [[ ,$done == *,mac=* ]] || choices+=(mac=)
+        [[ ,$done == *,bus=* ]] || choices+=(bus=pci bus=mmio)
+    fi
+    _sandglass_reply "$1" "${choices[@]/#/$done}"
+}
+
 # _sandglass_value OPTION VALUE: completes what an option of run takes.
 _sandglass_value() {
     local value=$2
@@ -104,12 +117,12 @@ _sandglass_value() {
     cpu) _sandglass_cpu "$value" ;;
     drive) _sandglass_drive "$value" ;;
     machine | M) _sandglass_reply "$value" virt ;;
-    net) _sandglass_reply "$value" none ;;
-    console)
-        if [[ $value == file:* ]]; then
+    net | nic) _sandglass_net "$value" ;;
+    console | serial | virtconsole)
+        if [[ $value == @(file|unix|pty):* ]]; then
             compopt -o default
         else
-            _sandglass_reply "$value" stdio null file:
+            _sandglass_reply "$value" stdio null file: unix: tcp: pty
         fi
         ;;
     icount) _sandglass_icount "$value" ;;

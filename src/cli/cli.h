@@ -33,12 +33,41 @@ enum status drives_open(struct run_options *options, struct error *error);
  */
 enum status drives_close(struct run_options *options, struct error *error);
 
+/* -- network.c: --net -------------------------------------------------------------------------- */
+
+enum { FORWARDS_MAX = 32 };
+
+/** The network that is asked for. */
+struct network {
+    bool wanted;
+    struct net_options user;
+    struct net_forward forwards[FORWARDS_MAX]; /* what user points to */
+};
+
+/** Parses the value of --net into @p options. @errors STATUS_USAGE */
+enum status network_parse(const char *value, struct run_options *options, struct error *error);
+
+/* -- outside.c: the host's ends of consoles and the network ------------------------------------ */
+
+/** What is open. */
+struct outside {
+    struct console *console; /* of the first serial port */
+    struct console *serials[SERIALS_MAX - 1];
+    struct console *virtconsoles[VIRTCONSOLES_MAX];
+};
+
+/** Do they go together, and with the rest? */
+enum status outside_check(const struct run_options *options, struct error *error);
+/** Opens all and gives it to the machine. outside_close() comes whatever comes back. */
+enum status outside_open(struct run_options *options, struct error *error);
+void outside_close(struct run_options *options);
+
 /* -- options.c: options of `run` --------------------------------------------------------------- */
 
 /** What `run` is asked to do. */
 struct run_options {
     struct machine_options machine;
-    const char *console; /* value of --console */
+    const char *console; /* value of --console, or NULL */
     const char *stats;   /* where to, or NULL */
     const char *dump;    /* --dump-file: where to, or NULL: standard error */
     bool state_hash;
@@ -51,6 +80,13 @@ struct run_options {
     const char *harts; /* --hart, joined by commas */
     struct drive_options drives[DRIVES_MAX];
     unsigned drive_count;
+    const char *serials[SERIALS_MAX];
+    unsigned serial_count;
+    const char *virtconsoles[VIRTCONSOLES_MAX];
+    unsigned virtconsole_count;
+    struct network network;
+
+    struct outside outside; /* outside_open() */
 
     /* What machine points to. */
     struct rate rates[HARTS_MAX];

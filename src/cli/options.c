@@ -36,12 +36,6 @@ static enum status bad_value(const struct row *row, const char *value, const cha
     return error_set(error, STATUS_USAGE, "--%s %s: use %s", row->name, value, accepted);
 }
 
-static enum status not_built(const struct row *row, const char *value, const char *instead,
-                             struct error *error) {
-    return error_set(error, STATUS_USAGE, "--%s%s%s: not built yet; %s", row->name,
-                     value[0] == '\0' ? "" : " ", value, instead);
-}
-
 /* -- One function a kind of value -------------------------------------------------------------- */
 
 static enum status take_text(struct run_options *options, const struct row *row, const char *value,
@@ -120,14 +114,28 @@ static enum status take_drive(struct run_options *options, const struct row *row
 
 static enum status take_net(struct run_options *options, const struct row *row, const char *value,
                             struct error *error) {
-    (void)options;
-    if (strcmp(value, "none") == 0) {
-        return STATUS_OK;
+    (void)row;
+    return network_parse(value, options, error);
+}
+
+static enum status take_serial(struct run_options *options, const struct row *row,
+                               const char *value, struct error *error) {
+    if (options->serial_count == SERIALS_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s: there are only %d; drop some", row->name,
+                         SERIALS_MAX);
     }
-    if (strncmp(value, "user", 4) == 0) {
-        return not_built(row, value, "use --net none", error);
+    options->serials[options->serial_count++] = value;
+    return STATUS_OK;
+}
+
+static enum status take_virtconsole(struct run_options *options, const struct row *row,
+                                    const char *value, struct error *error) {
+    if (options->virtconsole_count == VIRTCONSOLES_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s: there are only %d; drop some", row->name,
+                         VIRTCONSOLES_MAX);
     }
-    return bad_value(row, value, "none", error);
+    options->virtconsoles[options->virtconsole_count++] = value;
+    return STATUS_OK;
 }
 
 static enum status take_time(struct run_options *options, const struct row *row, const char *value,
@@ -385,8 +393,12 @@ static const struct row rows[] = {
     {"M", "virt", take_board, 0, NULL},
     {"drive", "SPEC", take_drive, 0,
      "add a disk: file=IMAGE[,ro | ,overlay=FILE | ,persist][,latency=NS][,...]"},
-    {"net", "none", take_net, 0, NULL},
-    {"console", "WHERE", TEXT(console), "guest's console: stdio, null or file:PATH (stdio)"},
+    {"net", "SPEC", take_net, 0, "none, or user[,hostfwd=tcp::2222-:22][,restrict=off] (none)"},
+    {"nic", "SPEC", take_net, 0, NULL},
+    {"console", "WHERE", TEXT(console),
+     "guest's console: stdio, null, file:, unix:, tcp:, pty (stdio)"},
+    {"serial", "WHERE", take_serial, 0, "a serial port, up to 4; the first is the console"},
+    {"virtconsole", "WHERE", take_virtconsole, 0, "a port of a virtio console, up to 4"},
     {"nographic", NULL, take_nothing, 0, NULL},
     {"icount", "SPEC", TEXT(icount),
      "shift=N (2^N ns a step) or ips=RATE [,sleep=on|off] (shift=3,sleep=on)"},
@@ -429,7 +441,7 @@ void run_options_help(void) {
             printf("  --%s %-*s %s\n", row->name, width > 0 ? width : 0, argument, row->help);
         }
     }
-    puts("\nQEMU's -m, -d, -D, -machine virt, -nographic, -net none are understood too.\n"
+    puts("\nQEMU's -m, -d, -D, -nic, -machine virt, -nographic are understood too.\n"
          "Exit status: 0 power-off or pass, 1 to 63 the guest's fail code, 64 usage, 65 bad file,\n"
          "70 internal error, 74 host I/O error, 75 stopped by --stop-at..., 76 no hart can wake,\n"
          "130/143 interrupted. See sandglass(1).");
@@ -481,8 +493,13 @@ static bool seen_before(const struct row *row, bool *seen) {
             return true;
         }
     }
-    seen[row - rows] =
-        row->parse != take_hart_rates && row->parse != take_nothing && row->parse != take_drive;
+    static row_fn *const again[] = {take_hart_rates, take_nothing, take_drive, take_serial,
+                                    take_virtconsole};
+    bool once = true;
+    for (size_t i = 0; i < COUNT(again); i++) {
+        once = once && row->parse != again[i];
+    }
+    seen[row - rows] = once;
     return false;
 }
 
@@ -649,7 +666,6 @@ static void options_defaults(struct run_options *options) {
                 .max_skew_ns = VTIME_NEVER,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
-        .console = "stdio",
     };
     options->machine.rates = options->rates;
 }
@@ -674,6 +690,9 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
     status = options_check(options, error);
     if (status == STATUS_OK) {
         status = icount_apply(options, error);
+    }
+    if (status == STATUS_OK) {
+        status = outside_check(options, error);
     }
     if (options->machine.quantum_ns == 0) {
         options->machine.quantum_ns = quantum_default(&options->machine);

@@ -293,9 +293,10 @@ static int command(int argc, char **argv, bool clocks) {
         options.machine.firmware_paths = firmware.list;
         options.clocks = clocks;
         signals_set();
-        struct console *console = console_open(options.console, &error);
-        result = console == NULL ? cli_fail(&error) : run_with_drives(&options, console);
-        console_close(console);
+        status = outside_open(&options, &error);
+        result = status == STATUS_OK ? run_with_drives(&options, options.outside.console)
+                                     : cli_fail(&error);
+        outside_close(&options);
     }
     run_options_free(&options);
     return result;

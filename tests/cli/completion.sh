@@ -108,11 +108,17 @@ offers 'sandglass run --dump ' 'isa ir x64'
 offers 'sandglass run --dump isa,' 'isa,ir isa,x64'
 offers 'sandglass run -d isa,x64,i' 'isa,x64,ir'
 offers 'sandglass run --time lockstep,' 'lockstep,monotonic=on lockstep,monotonic=off'
-offers 'sandglass run --console ' 'stdio null file:'
+offers 'sandglass run --console ' 'stdio null file: unix: tcp: pty'
+offers 'sandglass run --serial s' stdio
+offers 'sandglass run --virtconsole t' tcp: nospace
+offers 'sandglass run --serial unix:so' '' default
 offers 'sandglass run --console f' file: nospace
 offers 'sandglass run --rtc ' base= nospace
 offers 'sandglass run -M ' virt
 offers 'sandglass run -net n' none
+offers 'sandglass run --net user,r' 'user,restrict=on user,restrict=off'
+offers 'sandglass run --net user,bus=mmio,restrict=on,m' 'on,mac=' nospace
+offers 'sandglass run -nic user,bus=' 'pci mmio'
 offers 'sandglass run --smp ' '1 2 4 8'
 offers 'sandglass run --seed ' ''
 
@@ -130,17 +136,24 @@ if [ "$status" = 64 ]; then
     translator=64
     complaint='this host has no translator'
 fi
-for option in cpu icount engine dump time console smp memory M net; do
+port=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+for option in cpu icount engine dump time console serial smp memory M net; do
     completed "sandglass run --$option "
     for value in $offered; do
         case $value in
         file:) value=file:out ;;
+        unix:) value=unix:socket ;;
+        tcp:) value=tcp:$port ;;
         shift=) value=shift=3 ;;
         ips=) value=ips=3 ;;
         esac
         case $option=$value in
         engine=jit | engine=check | dump=*)
             expect $translator "$complaint" run --elf pass.elf --$option "$value" ;;
+        *=pty) expect 0 'serial port 0 is /dev/pts' run --elf pass.elf --$option "$value" ;;
         *) expect 0 '' run --elf pass.elf --$option "$value" ;;
         esac
     done

@@ -59,10 +59,38 @@ expect 64 "--cpu: unknown .*'rv64gd'" run --elf pass.elf --cpu rv64gd
 expect 64 '--cpu' run --elf pass.elf --cpu max,zzz=on
 expect 64 '--cpu' run --elf pass.elf --cpu max,zba=maybe
 expect 64 '--machine .*virt' run --elf pass.elf --machine spike
-expect 64 '--net user: not built yet' run --elf pass.elf --net user
-expect 64 '--net tap: use none' run --elf pass.elf --net tap
 expect 64 '--console serial: ' run --elf pass.elf --console serial
 expect 64 '--console' run --elf pass.elf --console file:
+expect 64 '--net: tap: use none or user' run --elf pass.elf --net tap
+expect 64 '--net: users: use' run --elf pass.elf --net users
+expect 64 '--net: : use' run --elf pass.elf --net ''
+expect 64 '--(net|nic) is given twice' run --elf pass.elf --net none --nic none
+expect 64 '--net user: needs sleep=on' run --elf pass.elf --net user --icount sleep=off
+for word in hostfwd=tcp:2222-:22 hostfwd=tcp::2222:22 hostfwd=tcp::0-:22 hostfwd=tcp::65536-:22 \
+    hostfwd=sctp::2222-:22 hostfwd= hostfwd=tcp:1.2.3:2222-:22 hostfwd=tcp:1.2.3.256:2222-:22 \
+    hostfwd=tcp::2222- hostfwd=tcp::2222-22; do
+    expect 64 "--net: $word: use hostfwd=tcp\|udp" run --elf pass.elf --net "user,$word"
+done
+expect 64 '--net: hostfwd=: the guest.s address' \
+    run --elf pass.elf --net user,hostfwd=tcp::2222-10.0.3.15:22
+expect 64 '--net: more than 32' run --elf pass.elf \
+    --net "user$(printf ',hostfwd=tcp::%d-:22' {20000..20032})"
+for word in net=10.0.2.0 net=10.0.2.1/24 net=10.0.2.0/28 net=10.0.2.0/7 net=10.0.2/24; do
+    expect 64 "--net: $word: use a network" run --elf pass.elf --net "user,$word"
+done
+for word in mac=52:54:00:12:34 mac=53:54:00:12:34:56 mac=52:54:00:12:34:5g mac=525400123456; do
+    expect 64 "--net: $word: use a card" run --elf pass.elf --net "user,$word"
+done
+expect 64 '--net: restrict=yes: use restrict=on' run --elf pass.elf --net user,restrict=yes
+expect 64 '--net: bus=usb: use bus=pci' run --elf pass.elf --net user,bus=usb
+expect 64 '--net: dns=x: use hostfwd' run --elf pass.elf --net user,dns=x
+expect 64 '--net: ,: use' run --elf pass.elf --net user,mac=52:54:00:12:34:56,,
+for net in none user user,restrict=off user,net=192.168.76.0/24,mac=52:54:00:AB:cd:56 \
+    user,bus=mmio user,model=virtio-net-device \
+    user,hostfwd=tcp::20022-192.168.1.15:22,net=192.168.1.0/24; do
+    expect 0 '' run --elf pass.elf --net "$net"
+    expect 0 '' run --elf pass.elf -nic "$net" --engine check
+done
 for policy in token token,max-skew=1 free; do
     expect 0 '' run --elf pass.elf --time $policy --engine interp --stats stats.json
     expect_stat 's["engine"] == "interp" and s["time"] == "'"${policy%,*}"'"'
