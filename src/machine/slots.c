@@ -7,7 +7,7 @@
 #include "machine/machine.h"
 
 /** Slots of the PCI bus; the bridge has the first. */
-enum slot { SLOT_RNG = 1, SLOT_DRIVES = 8 };
+enum slot { SLOT_RNG = 1, SLOT_NET = 2, SLOT_CONSOLE = 3, SLOT_DRIVES = 8 };
 
 static const struct region ecam_place = {
     .base = BOARD_PCI_ECAM_BASE,
@@ -86,11 +86,61 @@ static enum status drives_plug(struct slots *slots, struct error *error) {
     return status;
 }
 
-static enum status devices_plug(struct slots *slots, struct error *error) {
+static enum status rng_plug(struct slots *slots, struct error *error) {
     struct machine *machine = slots->machine;
     struct virtio *rng = virtio_rng_new(&machine->bus.ram, machine->options.seed);
-    enum status status = slot_take(slots, TRANSPORT_PCI, SLOT_RNG, rng, error);
-    return status == STATUS_OK ? drives_plug(slots, error) : status;
+    return slot_take(slots, TRANSPORT_PCI, SLOT_RNG, rng, error);
+}
+
+static enum status net_plug(struct slots *slots, struct error *error) {
+    struct machine *machine = slots->machine;
+    const struct machine_options *options = &machine->options;
+    if (options->net == NULL) {
+        return STATUS_OK;
+    }
+    struct inlet inlet = {
+        .ops = &net_endpoint,
+        .endpoint = options->net,
+        .room = virtio_net_room,
+        .deliver = virtio_net_deliver,
+        .device = virtio_net_new(&machine->bus.ram, options->net, options->net_mac),
+    };
+    enum status status = slot_take(slots, options->net_transport, SLOT_NET, inlet.device, error);
+    if (status == STATUS_OK) {
+        inlet_add(machine, &inlet);
+    }
+    return status;
+}
+
+static enum status virtconsoles_plug(struct slots *slots, struct error *error) {
+    struct machine *machine = slots->machine;
+    const struct machine_options *options = &machine->options;
+    if (options->virtconsole_count == 0) {
+        return STATUS_OK;
+    }
+    struct virtio *virtio =
+        virtio_console_new(&machine->bus.ram, options->virtconsoles, options->virtconsole_count);
+    enum status status = slot_take(slots, TRANSPORT_PCI, SLOT_CONSOLE, virtio, error);
+    for (unsigned i = 0; i < options->virtconsole_count && status == STATUS_OK; i++) {
+        inlet_add(machine, &(struct inlet){
+                               .ops = &console_endpoint,
+                               .endpoint = options->virtconsoles[i],
+                               .room = virtio_port_room,
+                               .deliver = virtio_port_deliver,
+                               .device = virtio_console_port(virtio, i),
+                           });
+    }
+    return status;
+}
+
+static enum status devices_plug(struct slots *slots, struct error *error) {
+    typedef enum status plug_fn(struct slots * slots, struct error * error);
+    static plug_fn *const plugs[] = {rng_plug, net_plug, virtconsoles_plug, drives_plug};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < COUNT(plugs) && status == STATUS_OK; i++) {
+        status = plugs[i](slots, error);
+    }
+    return status;
 }
 
 /** All eight, with devices or without; those of places that could not be made are freed. */
