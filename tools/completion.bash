@@ -9,7 +9,8 @@ _sandglass_commands='run clocks disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net console serial
     virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
-    stop-at-vtime stats state-hash dump dump-file help'
+    stop-at-vtime stats state-hash dump dump-file no-sandbox
+    help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -136,10 +137,10 @@ _sandglass_value() {
 
 # _sandglass_run_word WORD PREVIOUS: completes an option of run, or its value.
 _sandglass_run_word() {
-    local word=$1 option='' names
+    local word=$1 option='' names flags='no-reboot|no-sandbox|state-hash|help|nographic'
     if [[ $word == -*=* ]]; then
         option=${word%%=*} word=${word#*=}
-    elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@(no-reboot|state-hash|help|nographic) ]]; then
+    elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@($flags) ]]; then
         option=$2
     fi
     if [ -n "$option" ]; then

@@ -33,7 +33,7 @@ ONLY_IN = {  # system header: the one place for it
     "termios.h": "io/",
     "poll.h": "io/",
     "time.h": "io/ cli/",
-    "sys/socket.h": "io/",
+    "sys/socket.h": "io/ cli/sandbox.c",
     "slirp/libslirp.h": "io/net.c",
     "pthread.h": "machine/ cluster/",
     "signal.h": "cli/",
@@ -42,6 +42,8 @@ ONLY_IN = {  # system header: the one place for it
     "libelf.h": "base/elf.c",
     "gelf.h": "base/elf.c",
     "cjson/cJSON.h": "cli/",
+    "seccomp.h": "cli/sandbox.c",
+    "linux/landlock.h": "cli/landlock.c",
     "capstone/capstone.h": "jit/dump.c",
 }
 

@@ -62,6 +62,98 @@ enum status outside_check(const struct run_options *options, struct error *error
 enum status outside_open(struct run_options *options, struct error *error);
 void outside_close(struct run_options *options);
 
+enum { OUTSIDE_CONSOLES_MAX = SERIALS_MAX + VIRTCONSOLES_MAX };
+
+/** Lists all that are open. @return How many. */
+size_t outside_consoles(const struct outside *outside,
+                        struct console *consoles[OUTSIDE_CONSOLES_MAX]);
+/** What consoles ask system calls for: enum sandbox_group. */
+unsigned outside_groups(const struct outside *outside);
+
+/* -- output.c: files that are written as a whole or not at all --------------------------------- */
+
+struct keeper;
+
+/** Files that appear when a run ends. */
+enum output { OUTPUT_STATS, OUTPUT_SIGNATURE, OUTPUT_HASHES, OUTPUT_COUNT };
+
+struct output_file {
+    const char *option, *path; /* path NULL: not asked for */
+    int stream;                /* of our own, that the path leads to; -1: none */
+};
+
+struct outputs {
+    struct output_file files[OUTPUT_COUNT];
+    struct keeper *keeper; /* who writes them; NULL: this process does */
+};
+
+/** Can a file be made at @p path? Asked before a long run. @param option  Names it in the error. */
+enum status output_check(const char *option, const char *path, struct error *error);
+/** Checks that all can be made, and finds out which are streams. */
+enum status outputs_check(struct outputs *outputs, struct error *error);
+
+/** Writes a file by rename. @errors STATUS_HOST_IO; nothing is left behind then. */
+enum status output_write(const struct outputs *outputs, enum output output, const char *text,
+                         struct error *error);
+/** The same, in this process whatever the run is; not to a stream. */
+enum status output_place(const struct output_file *file, const char *text, struct error *error);
+
+/* -- keeper.c: what is done for a run that is shut in ------------------------------------------ */
+
+/**
+ * Starts a process that writes outputs when asked, and takes back what consoles have made of the
+ * host, however the run ends. It ends with the run.
+ * @param outputs  Their keeper stays NULL when there is nothing to do for it.
+ * @errors STATUS_HOST_IO when the host has no room for another process.
+ */
+enum status keeper_start(struct outputs *outputs, const struct outside *outside,
+                         struct error *error);
+/** Has an output written. @errors as output_place(), and when the keeper is gone. */
+enum status keeper_write(struct keeper *keeper, enum output output, const char *text,
+                         struct error *error);
+/** Waits for its end. NULL is fine. */
+void keeper_end(struct keeper *keeper);
+
+/* -- sandbox.c, landlock.c: what a run may do to the host -------------------------------------- */
+
+/** What of a run asks for system calls: sandbox.def has them. */
+enum sandbox_group {
+    SANDBOX_BASE = 1 << 0, /* every run */
+    SANDBOX_THREADS = 1 << 1,
+    SANDBOX_TERMINAL = 1 << 2,
+    SANDBOX_DISKS = 1 << 3,
+    SANDBOX_SOCKETS = 1 << 4, /* that are open, or that somebody connects to */
+    SANDBOX_NETWORK = 1 << 5,
+    SANDBOX_NAMES = 1 << 6, /* of hosts: sandbox_enter() adds it to a network where it can */
+    SANDBOX_SHARE = 1 << 7,
+    SANDBOX_CHANGES = 1 << 8, /* to shared folders */
+};
+
+/** Part of the host's file system that stays in reach. */
+struct sandbox_folder {
+    const char *path;
+    bool writable;
+};
+
+struct sandbox {
+    unsigned groups; /* of enum sandbox_group; BASE is always among them */
+    const struct sandbox_folder *folders;
+    size_t folder_count;
+};
+
+/** Closes all descriptors but the standard ones and those that a word names by /fd/N.
+ * @param words  Ends with NULL. */
+void sandbox_shed(const char *const *words);
+/** Can this build be shut in? Not with a sanitizer. */
+bool sandbox_possible(void);
+/**
+ * Shuts the process in, all threads of it, for good. What it still needs is open.
+ * @return false with @p error when the kernel has no filter.
+ */
+bool sandbox_enter(const struct sandbox *sandbox, struct error *error);
+/** Its part that knows of paths. @return false when the kernel has none. */
+bool landlock_enter(const struct sandbox *sandbox);
+
 /* -- options.c: options of `run` --------------------------------------------------------------- */
 
 /** What `run` is asked to do. */
@@ -74,6 +166,8 @@ struct run_options {
     bool help;
     bool clocks;     /* they are printed at the end */
     char *hash_path; /* --hash-at: where to, or NULL */
+    bool no_sandbox;
+    struct outputs outputs; /* stats, signature, hash_path once more */
 
     /* Values whose meaning hangs on other options; NULL when not given. */
     const char *icount;
@@ -154,15 +248,6 @@ enum status clocks_print(const struct report *report, struct error *error);
 
 /** Writes --stats. */
 enum status stats_write(const struct report *report, struct error *error);
-
-/* -- output.c: files that are written as a whole or not at all --------------------------------- */
-
-/** Can a file be made at @p path? Asked before a long run. @param option  Names it in the error. */
-enum status output_check(const char *option, const char *path, struct error *error);
-
-/** Writes a file by rename. @errors STATUS_HOST_IO; nothing is left behind then. */
-enum status output_write(const char *option, const char *path, const char *text,
-                         struct error *error);
 
 /* -- progress.c: a live line ------------------------------------------------------------------- */
 

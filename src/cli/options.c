@@ -421,6 +421,8 @@ static const struct row rows[] = {
     {"d", "ITEMS", take_dump, 0, NULL},
     {"dump-file", "FILE", TEXT(dump), "where --dump goes (standard error)"},
     {"D", "FILE", TEXT(dump), NULL},
+    {"no-sandbox", NULL, FLAG(no_sandbox),
+     "let the run do what it likes to the host: for debuggers"},
     {"help", NULL, FLAG(help), "this text"},
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
@@ -634,26 +636,18 @@ static enum status options_check(const struct run_options *options, struct error
 }
 
 /** Files that will be written must be writable now, not after an hour. */
-static enum status outputs_check(const struct run_options *options, struct error *error) {
-    const struct {
-        const char *option;
-        const char *path;
-    } outputs[] = {
-        {"--stats", options->stats},
-        {"--signature", options->machine.signature},
-        {"--hash-at", options->hash_path},
-        {"--dump-file", options->dump},
-    };
-    for (size_t i = 0; i < COUNT(outputs); i++) {
-        enum status status = STATUS_OK;
-        if (outputs[i].path != NULL) {
-            status = output_check(outputs[i].option, outputs[i].path, error);
-        }
-        if (status != STATUS_OK) {
-            return status;
-        }
+static enum status writable_check(struct run_options *options, struct error *error) {
+    options->outputs = (struct outputs){
+        .files = {
+            [OUTPUT_STATS] = {.option = "--stats", .path = options->stats},
+            [OUTPUT_SIGNATURE] = {.option = "--signature", .path = options->machine.signature},
+            [OUTPUT_HASHES] = {.option = "--hash-at", .path = options->hash_path},
+        }};
+    enum status status = outputs_check(&options->outputs, error);
+    if (status == STATUS_OK && options->dump != NULL) {
+        status = output_check("--dump-file", options->dump, error);
     }
-    return STATUS_OK;
+    return status;
 }
 
 static void options_defaults(struct run_options *options) {
@@ -697,7 +691,7 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
     if (options->machine.quantum_ns == 0) {
         options->machine.quantum_ns = quantum_default(&options->machine);
     }
-    return status == STATUS_OK ? outputs_check(options, error) : status;
+    return status == STATUS_OK ? writable_check(options, error) : status;
 }
 
 void run_options_free(struct run_options *options) {

@@ -70,6 +70,18 @@ enum status output_check(const char *option, const char *path, struct error *err
     return possible ? STATUS_OK : cannot_write(option, path, error);
 }
 
+enum status outputs_check(struct outputs *outputs, struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < OUTPUT_COUNT; i++) {
+        struct output_file *file = &outputs->files[i];
+        if (file->path != NULL) {
+            status = output_check(file->option, file->path, error);
+            file->stream = stream_of(file->path);
+        }
+    }
+    return status;
+}
+
 /** All of @p text to a new file. @return false with errno set. */
 static bool write_new(const char *path, const char *text) {
     FILE *file = fopen(path, "wx");
@@ -96,16 +108,25 @@ static bool replace(const char *path, const char *fresh, const char *text) {
 }
 
 static bool write_through(const char *path, const char *text) {
-    int stream = stream_of(path);
-    if (stream >= 0) {
-        return dprintf(stream, "%s", text) >= 0;
-    }
     FILE *file = fopen(path, "w");
     if (file == NULL) {
         return false;
     }
     bool done = fputs(text, file) >= 0;
     return fclose(file) == 0 && done;
+}
+
+static bool write_stream(int stream, const char *text) {
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t count = write(stream, text, left);
+        if (count <= 0 && errno != EINTR) {
+            return false;
+        }
+        text += count > 0 ? count : 0;
+        left -= count > 0 ? (size_t)count : 0;
+    }
+    return true;
 }
 
 static bool is_link(const char *path) {
@@ -124,11 +145,11 @@ static char *fresh_name(const char *path) {
 }
 
 /* A link stays, and what it leads to is replaced; what it would lead to is made. */
-enum status output_write(const char *option, const char *path, const char *text,
-                         struct error *error) {
+enum status output_place(const struct output_file *file, const char *text, struct error *error) {
+    const char *path = file->path;
     bool done = false;
     char *real = realpath(path, NULL);
-    if (is_special(path) || stream_of(path) >= 0 || (real == NULL && is_link(path))) {
+    if (is_special(path) || (real == NULL && is_link(path))) {
         done = write_through(path, text);
     } else {
         const char *target = real == NULL ? path : real;
@@ -137,5 +158,16 @@ enum status output_write(const char *option, const char *path, const char *text,
         free(fresh);
     }
     free(real);
-    return done ? STATUS_OK : cannot_write(option, path, error);
+    return done ? STATUS_OK : cannot_write(file->option, path, error);
+}
+
+enum status output_write(const struct outputs *outputs, enum output output, const char *text,
+                         struct error *error) {
+    const struct output_file *file = &outputs->files[output];
+    if (file->stream >= 0) {
+        return write_stream(file->stream, text) ? STATUS_OK
+                                                : cannot_write(file->option, file->path, error);
+    }
+    return outputs->keeper == NULL ? output_place(file, text, error)
+                                   : keeper_write(outputs->keeper, output, text, error);
 }

@@ -118,3 +118,29 @@ void outside_close(struct run_options *options) {
     }
     net_close(options->machine.net);
 }
+
+/* -- What others ask about them ---------------------------------------------------------------- */
+
+size_t outside_consoles(const struct outside *outside,
+                        struct console *consoles[OUTSIDE_CONSOLES_MAX]) {
+    size_t count = 0;
+    struct console *all[OUTSIDE_CONSOLES_MAX] = {outside->console};
+    memcpy(all + 1, outside->serials, sizeof outside->serials);
+    memcpy(all + SERIALS_MAX, outside->virtconsoles, sizeof outside->virtconsoles);
+    for (size_t i = 0; i < COUNT(all); i++) {
+        if (all[i] != NULL) {
+            consoles[count++] = all[i];
+        }
+    }
+    return count;
+}
+
+unsigned outside_groups(const struct outside *outside) {
+    struct console *consoles[OUTSIDE_CONSOLES_MAX];
+    unsigned groups = 0;
+    for (size_t i = outside_consoles(outside, consoles); i > 0; i--) {
+        groups |= console_interactive(consoles[i - 1]) ? SANDBOX_TERMINAL : 0;
+        groups |= console_listens(consoles[i - 1]) ? SANDBOX_SOCKETS : 0;
+    }
+    return groups;
+}

@@ -236,7 +236,7 @@ enum status stats_write(const struct report *report, struct error *error) {
         return error_set(error, STATUS_HOST_IO, "--stats %s: out of memory",
                          report->options->stats);
     }
-    enum status status = output_write("--stats", report->options->stats, text, error);
+    enum status status = output_write(&report->options->outputs, OUTPUT_STATS, text, error);
     free(text);
     return status;
 }

@@ -67,6 +67,26 @@ static void firmware_find(struct firmware *firmware) {
     firmware->list[count] = NULL;
 }
 
+/* -- Sandbox ----------------------------------------------------------------------------------- */
+
+/** What the options ask system calls for. */
+static unsigned groups_wanted(const struct run_options *options) {
+    const struct machine_options *machine = &options->machine;
+    unsigned groups = outside_groups(&options->outside);
+    groups |= machine->time != TIME_LOCKSTEP ? SANDBOX_THREADS : 0;
+    groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
+    groups |= machine->net != NULL ? SANDBOX_NETWORK : 0;
+    return groups;
+}
+
+/* A host that has no sandbox runs without one, and says so. */
+static enum status shut_in(void *options, struct error *error) {
+    if (!sandbox_enter(&(struct sandbox){.groups = groups_wanted(options)}, error)) {
+        cli_fail(error);
+    }
+    return STATUS_OK;
+}
+
 /* -- A run ------------------------------------------------------------------------------------- */
 
 /** What callbacks need. */
@@ -93,8 +113,9 @@ static void append_bytes(void *owner, const void *bytes, size_t size_bytes) {
     (void)fwrite(bytes, 1, size_bytes, owner);
 }
 
-static enum status signature_write(const struct machine *machine, const char *path,
+static enum status signature_write(const struct machine *machine, const struct outputs *outputs,
                                    struct error *error) {
+    const char *path = outputs->files[OUTPUT_SIGNATURE].path;
     char *text = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
@@ -107,7 +128,7 @@ static enum status signature_write(const struct machine *machine, const char *pa
     if (fclose(file) != 0) {
         status = error_set(error, STATUS_HOST_IO, "--signature %s: out of memory", path);
     } else {
-        status = output_write("--signature", path, text, error);
+        status = output_write(outputs, OUTPUT_SIGNATURE, text, error);
     }
     free(text);
     return status;
@@ -180,7 +201,7 @@ static void session_close(struct session *session, const struct run_options *opt
     if (fclose(session->hashes_file) != 0) {
         error_set(&error, STATUS_HOST_IO, "--hash-at: out of memory");
         end_spoil(end, &error);
-    } else if (output_write("--hash-at", options->hash_path, session->hashes, &error) !=
+    } else if (output_write(&options->outputs, OUTPUT_HASHES, session->hashes, &error) !=
                STATUS_OK) {
         end_spoil(end, &error);
     }
@@ -216,9 +237,8 @@ static void report_all(const struct machine *machine, const struct run_options *
         report.state_hash = hash;
         fprintf(stderr, "state-hash %s\n", hash);
     }
-    const char *signature = options->machine.signature;
-    if (machine != NULL && signature != NULL &&
-        signature_write(machine, signature, &error) != STATUS_OK) {
+    if (machine != NULL && options->machine.signature != NULL &&
+        signature_write(machine, &options->outputs, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
     if (options->stats != NULL && stats_write(&report, &error) != STATUS_OK) {
@@ -278,25 +298,41 @@ static int run_with_drives(struct run_options *options, struct console *console)
     return result;
 }
 
+/** Opens what the run needs; unless told otherwise it is shut in behind that. */
+static int run_asked(struct run_options *options, char *const *argv) {
+    struct error error;
+    struct firmware firmware;
+    bool shut = !options->no_sandbox && sandbox_possible();
+    firmware_find(&firmware);
+    options->machine.firmware_paths = firmware.list;
+    options->machine.opened = shut ? shut_in : NULL;
+    options->machine.opened_owner = options;
+    if (shut) {
+        sandbox_shed((const char *const *)argv);
+    }
+    signals_set();
+    enum status status = outside_open(options, &error);
+    if (status == STATUS_OK && shut) {
+        status = keeper_start(&options->outputs, &options->outside, &error);
+    }
+    int result = status == STATUS_OK ? run_with_drives(options, options->outside.console)
+                                     : cli_fail(&error);
+    outside_close(options);
+    keeper_end(options->outputs.keeper);
+    return result;
+}
+
 static int command(int argc, char **argv, bool clocks) {
     struct run_options options;
-    struct firmware firmware;
     struct error error;
-    enum status status = run_options_parse(argc, argv, &options, &error);
-    int result = (int)status;
-    if (status != STATUS_OK) {
+    int result = (int)run_options_parse(argc, argv, &options, &error);
+    if (result != 0) {
         cli_fail(&error);
     } else if (options.help) {
         run_options_help();
     } else {
-        firmware_find(&firmware);
-        options.machine.firmware_paths = firmware.list;
         options.clocks = clocks;
-        signals_set();
-        status = outside_open(&options, &error);
-        result = status == STATUS_OK ? run_with_drives(&options, options.outside.console)
-                                     : cli_fail(&error);
-        outside_close(&options);
+        result = run_asked(&options, argv);
     }
     run_options_free(&options);
     return result;

@@ -180,6 +180,28 @@ bool console_interactive(const struct console *console) {
     return console->terminal != NULL;
 }
 
+bool console_listens(const struct console *console) {
+    return console->listener != NULL;
+}
+
+bool console_marks(const struct console *console) {
+    return console->terminal != NULL || is_visited(console);
+}
+
+void console_entrust(struct console *console) {
+    listener_entrust(console->listener);
+    pty_entrust(console->pty);
+}
+
+void console_rescue(struct console *console) {
+    terminal_rescue(console->terminal);
+    listener_close(console->listener);
+    pty_close(console->pty);
+    console->terminal = NULL;
+    console->listener = NULL;
+    console->pty = NULL;
+}
+
 const char *console_place(const struct console *console) {
     return console->pty == NULL ? NULL : pty_name(console->pty);
 }

@@ -13,6 +13,8 @@ struct terminal;
 struct terminal *terminal_make_raw(void);
 /** NULL is fine. */
 void terminal_restore(struct terminal *terminal);
+/** From another process: only if its modes still are ours. NULL is fine. */
+void terminal_rescue(const struct terminal *terminal);
 
 /* -- listener.c: a socket that waits for clients ----------------------------------------------- */
 
@@ -28,6 +30,8 @@ bool listener_wanted(const char *spec);
 struct listener *listener_open(const char *spec, struct error *error);
 /** Takes a socket's file away, too. NULL is fine. */
 void listener_close(struct listener *listener);
+/** Leaves the file to others. NULL is fine. */
+void listener_entrust(struct listener *listener);
 int listener_descriptor(const struct listener *listener);
 /** A new client's descriptor, which never waits; -1 when there is none. */
 int listener_accept(const struct listener *listener);
@@ -44,6 +48,8 @@ struct pty;
 struct pty *pty_open(const char *link, struct error *error);
 /** Takes the link away, too. NULL is fine. */
 void pty_close(struct pty *pty);
+/** Leaves the link to others. NULL is fine. */
+void pty_entrust(struct pty *pty);
 /** Our end; it never waits. */
 int pty_descriptor(const struct pty *pty);
 /** Path of the other end. */

@@ -109,6 +109,21 @@ void console_close(struct console *console);
 bool console_interactive(const struct console *console);
 /** Path of the pseudo-terminal that the other end is; NULL for other consoles. */
 const char *console_place(const struct console *console);
+/** Do clients come to it on a socket? */
+bool console_listens(const struct console *console);
+
+/* For a run that may not change the host: another process, forked from this one, does at the end
+ * what console_close() would. */
+
+/** Is there anything that would stay behind: a raw terminal, a socket's file, a link? */
+bool console_marks(const struct console *console);
+/** In this process: from now on the file or link is not ours to take away. */
+void console_entrust(struct console *console);
+/**
+ * In the other process, when this one has ended, however it did: takes the file or link away, and
+ * gives the terminal its modes back unless that was done.
+ */
+void console_rescue(struct console *console);
 
 /** Queues output, and flushes when enough is queued. Failed writes show in console_state(). */
 void console_put(struct console *console, uint8_t byte);

@@ -173,6 +173,12 @@ void listener_close(struct listener *listener) {
     free(listener);
 }
 
+void listener_entrust(struct listener *listener) {
+    if (listener != NULL) {
+        listener->made = false;
+    }
+}
+
 int listener_descriptor(const struct listener *listener) {
     return listener->fd;
 }

@@ -86,6 +86,13 @@ void pty_close(struct pty *pty) {
     free(pty);
 }
 
+void pty_entrust(struct pty *pty) {
+    if (pty != NULL) {
+        free(pty->link);
+        pty->link = NULL;
+    }
+}
+
 int pty_descriptor(const struct pty *pty) {
     return pty->fd;
 }

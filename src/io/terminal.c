@@ -9,12 +9,21 @@
 /* What the terminal was like before. Outlives its console: see terminal_make_raw(). */
 struct terminal {
     bool raw;
-    struct termios before;
+    struct termios before, during;
 };
 
 void terminal_restore(struct terminal *terminal) {
     if (terminal != NULL && terminal->raw) {
         terminal->raw = false;
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal->before);
+    }
+}
+
+/* Other modes than ours are of somebody who came after us. */
+void terminal_rescue(const struct terminal *terminal) {
+    struct termios now;
+    if (terminal != NULL && terminal->raw && tcgetattr(STDIN_FILENO, &now) == 0 &&
+        now.c_iflag == terminal->during.c_iflag && now.c_lflag == terminal->during.c_lflag) {
         tcsetattr(STDIN_FILENO, TCSANOW, &terminal->before);
     }
 }
@@ -42,5 +51,8 @@ struct terminal *terminal_make_raw(void) {
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     terminal->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+    if (tcgetattr(STDIN_FILENO, &terminal->during) != 0) {
+        terminal->during = raw;
+    }
     return terminal;
 }
