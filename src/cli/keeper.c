@@ -17,8 +17,8 @@
  * 3. It has the text whole before it touches the file: a run that is killed leaves a whole file,
  *    old or new.
  * 4. It lives as long as the run: when no one can write to its pipe any more, the run has ended,
- *    however that was. Only then the terminal and the names are looked at. Signals do not reach it, and it has
- *    left the session, so that neither Ctrl-C, Ctrl-Z nor the end of the terminal do.
+ *    however that was. Only then the terminal and names are looked at. Signals do not reach it,
+ *    and it has left the session, so that neither Ctrl-C, Ctrl-Z nor the end of the terminal do.
  *    It holds nothing of the run's: the lock of a disk, say, ends when the run does.
  * 5. Where there is nothing to look after there is no keeper.
  *
@@ -134,6 +134,7 @@ static void descriptors_leave(const struct keeper *keeper) {
     for (int stream = STDOUT_FILENO; nowhere >= 0 && stream <= STDERR_FILENO; stream++) {
         dup2(nowhere, stream);
     }
+    close(nowhere);
 }
 
 static _Noreturn void keep(const struct keeper *keeper, const struct outside *outside) {

@@ -315,8 +315,8 @@ static int run_asked(struct run_options *options, char *const *argv) {
     if (status == STATUS_OK && shut) {
         status = keeper_start(&options->outputs, &options->outside, &error);
     }
-    int result = status == STATUS_OK ? run_with_drives(options, options->outside.console)
-                                     : cli_fail(&error);
+    int result =
+        status == STATUS_OK ? run_with_drives(options, options->outside.console) : cli_fail(&error);
     outside_close(options);
     keeper_end(options->outputs.keeper);
     return result;

@@ -70,6 +70,11 @@ descriptors() {
     done | sort | xargs
 }
 
+# left_behind: names of sockets and links in this folder.
+left_behind() {
+    find . \( -type s -o -type l \) -printf '%f\n' | sort | xargs
+}
+
 # gone PROCESS: it ends by itself, soon.
 gone() {
     checks=$((checks + 1))
@@ -91,7 +96,8 @@ for policy in lockstep token free; do
     expect_equal "processes beside $policy" '' "$(keepers)"
     if [ -r /proc/$pid/fd ]; then
         expect_equal "descriptors under $policy" \
-            "/dev/null $work/busy.elf $work/stderr $work/stdout" "$(descriptors)"
+            "/dev/null $work/busy.elf $work/stderr $work/stdout anon_inode:[eventfd]" \
+            "$(descriptors)"
     fi
     kill $pid
     ends 143
@@ -111,6 +117,30 @@ expect_equal 'processes beside --no-sandbox' '' "$(keepers)"
 kill $pid
 ends 143
 expect_stat 's["exit"]["status"] == 143'
+
+# Disks, networks and sockets are held and nothing besides; what they leave in the file system goes
+# though the run is killed, and so does the lock of a disk.
+truncate -s 1M image
+for try in 1 2 3; do
+    start run --elf busy.elf --drive file=image,overlay=over --serial stdio --serial unix:socket \
+        --virtconsole pty:link --net user
+    keeper=$(keepers)
+    expect_equal 'filter with devices' 2 "$(of_status Seccomp)"
+    expect_equal 'one keeper of devices' 1 "$(wc -w <<<"$keeper")"
+    expect_equal 'files of devices' 'link socket' "$(left_behind)"
+    if [ -r /proc/$pid/fd ]; then
+        expect_equal 'descriptors with devices' "/dev/null /dev/ptmx $work/busy.elf $work/image \
+$work/over $work/stderr $work/stdout anon_inode:[eventfd] anon_inode:[eventfd] pipe:[N] pipe:[N] \
+socket:[N]" "$(descriptors | sed 's/:\[[0-9]*]/:[N]/g; s|/dev/pts/ptmx|/dev/ptmx|')"
+        expect_equal 'descriptors of a keeper' '/dev/null /dev/null /dev/null pipe:[N] pipe:[N]' \
+            "$(pid=${keeper% } descriptors | sed 's/:\[[0-9]*]/:[N]/g')"
+    fi
+    kill -KILL $pid
+    ends 137
+    expect 75 'stopped' run --elf busy.elf --drive file=image,overlay=over --stop-at 1000
+    gone "${keeper% }"
+    expect_equal "files after SIGKILL $try" '' "$(left_behind)"
+done
 
 # -- Outputs, however a run ends: whole or not at all.
 for way in '' --no-sandbox; do

@@ -13,8 +13,7 @@
 struct rig {
     char *stats;
     struct outputs outputs;
-    struct console *console;
-    struct keeper *keeper;
+    struct outside outside;
     int requests; /* our end of the pipe to it */
 };
 
@@ -27,17 +26,17 @@ static void rig_start(struct rig *rig, const struct folder *folder) {
     }
     rig->outputs.files[OUTPUT_STATS] =
         (struct output_file){.option = "--stats", .path = rig->stats, .stream = -1};
-    rig->console = console_open("null", &error);
+    rig->outside.console = console_open("null", &error);
     rig->requests = dup(STDERR_FILENO) + 1;
     close(rig->requests - 1);
-    assert_int_equal(keeper_start(&rig->outputs, rig->console, &rig->keeper, &error), STATUS_OK);
-    assert_non_null(rig->keeper);
+    assert_int_equal(keeper_start(&rig->outputs, &rig->outside, &error), STATUS_OK);
+    assert_non_null(rig->outputs.keeper);
     signal(SIGPIPE, SIG_IGN);
 }
 
 static void rig_end(struct rig *rig) {
-    keeper_end(rig->keeper);
-    console_close(rig->console);
+    keeper_end(rig->outputs.keeper);
+    console_close(rig->outside.console);
     assert_int_equal(wait(NULL), -1);
     assert_int_equal(errno, ECHILD);
     free(rig->stats);
@@ -45,7 +44,7 @@ static void rig_end(struct rig *rig) {
 
 static enum status rig_write(struct rig *rig, enum output output, const char *text) {
     struct error error = {0};
-    enum status status = keeper_write(rig->keeper, output, text, &error);
+    enum status status = keeper_write(rig->outputs.keeper, output, text, &error);
     if (status != STATUS_OK) {
         assert_int_equal(error.status, status);
         assert_non_null(strstr(error.text, "cannot be written ("));
@@ -141,13 +140,37 @@ static void test_its_death_is_noticed(void **state) {
 static void test_is_not_there_for_nothing(void **state) {
     (void)state;
     struct error error;
-    struct keeper *keeper;
     struct outputs outputs = {.files = {{.option = "--stats", .path = "/dev/stdout", .stream = 1}}};
-    struct console *console = console_open("null", &error);
-    assert_int_equal(keeper_start(&outputs, console, &keeper, &error), STATUS_OK);
-    assert_null(keeper);
-    keeper_end(keeper);
-    console_close(console);
+    struct outside outside = {.console = console_open("null", &error)};
+    assert_int_equal(keeper_start(&outputs, &outside, &error), STATUS_OK);
+    assert_null(outputs.keeper);
+    keeper_end(outputs.keeper);
+    console_close(outside.console);
+}
+
+/* Files and links of consoles are there until the run's end, and the run takes none away. */
+static void test_takes_away_what_consoles_leave(void **state) {
+    struct error error;
+    struct outputs outputs = {0};
+    struct outside outside = {0};
+    char *socket = folder_path(*state, "socket"), *link = folder_path(*state, "link");
+    char spec[2][PATH_MAX];
+    snprintf(spec[0], PATH_MAX, "unix:%s", socket);
+    snprintf(spec[1], PATH_MAX, "pty:%s", link);
+    outside.serials[0] = console_open(spec[0], &error);
+    outside.virtconsoles[0] = console_open(spec[1], &error);
+    assert_non_null(outside.serials[0]);
+    assert_non_null(outside.virtconsoles[0]);
+    assert_int_equal(files_in(*state), 2);
+    assert_int_equal(keeper_start(&outputs, &outside, &error), STATUS_OK);
+    assert_non_null(outputs.keeper);
+    console_close(outside.serials[0]);
+    console_close(outside.virtconsoles[0]);
+    assert_int_equal(files_in(*state), 2);
+    keeper_end(outputs.keeper);
+    assert_int_equal(files_in(*state), 0);
+    free(socket);
+    free(link);
 }
 
 int main(void) {
@@ -155,7 +178,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_writes_texts_of_any_size), TEST(test_tells_what_is_wrong),
         TEST(test_nonsense_ends_it),         TEST(test_its_death_is_noticed),
-        TEST(test_is_not_there_for_nothing),
+        TEST(test_is_not_there_for_nothing), TEST(test_takes_away_what_consoles_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
