@@ -42,6 +42,7 @@ static inline _Noreturn void go_inside(const struct sandbox *sandbox, const stru
         deed->prepare(deed->owner);
     }
     if (!sandbox_enter(sandbox, &error)) {
+        dprintf(STDERR_FILENO, "%s", error.text);
         _exit(NO_SANDBOX_HERE);
     }
     _exit(deed->inside(deed->owner));

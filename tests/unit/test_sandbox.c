@@ -249,7 +249,7 @@ static const struct {
     {SANDBOX_NETWORK, {"socket", {AF_INET, 99, 0, 0, 0, EINVAL}}},
     {SANDBOX_NETWORK, {"connect", {-1, 0, 0, 0, 0, EBADF}}},
     {SANDBOX_NETWORK, {"openat", {AT_FDCWD, PATH("/etc/passwd"), O_RDONLY, 0, 0, EACCES}}},
-    {SANDBOX_CHANGES, {"renameat", {-1, PATH("a"), -1, PATH("b"), 0, EBADF}}},
+    {SANDBOX_CHANGES, {"unlinkat", {-1, PATH("a"), 0, 0, 0, EBADF}}},
 };
 
 static void test_each_group_has_what_it_needs(void **state) {
@@ -378,6 +378,28 @@ static void test_only_shared_folders_can_be_reached(void **state) {
     rmdir(folder);
 }
 
+/* -- Hosts that have none ---------------------------------------------------------------------- */
+
+/* As a kernel without it says. */
+static void forbid_filters(void *of) {
+    (void)of;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0);
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
+    seccomp_load(filter);
+}
+
+static void test_a_host_without_filters_is_told_of(void **state) {
+    (void)state;
+    SKIP_WITHOUT_SANDBOX();
+    struct deed deed = {.prepare = forbid_filters, .inside = do_nothing};
+    struct ending ending = do_inside(&(struct sandbox){0}, &deed);
+    assert_true(ended_with(&ending, NO_SANDBOX_HERE));
+    assert_non_null(strstr(ending.said, "cannot filter system calls ("));
+    assert_null(strchr(ending.said, '\n'));
+}
+
 /* -- Descriptors ------------------------------------------------------------------------------- */
 
 static void test_closes_what_no_option_names(void **state) {
@@ -414,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_threads_start_where_there_are_any),
         cmocka_unit_test(test_the_c_library_works),
         cmocka_unit_test(test_only_shared_folders_can_be_reached),
+        cmocka_unit_test(test_a_host_without_filters_is_told_of),
         cmocka_unit_test(test_closes_what_no_option_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
