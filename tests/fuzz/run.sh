@@ -18,11 +18,12 @@ declare -A copies=([test]=3000 [soak]=100000)
 
 # build TARGET: with clang's fuzzer.
 build() {
-    # shellcheck disable=SC2046 # words
+    local libs='capstone libcjson libelf libseccomp libxxhash zlib'
+    # shellcheck disable=SC2046,SC2086 # words
     clang -std=c11 -D_GNU_SOURCE -Isrc -O1 -g -fsanitize=fuzzer,address,undefined \
-        -fno-sanitize-recover=all $(pkg-config --cflags capstone libcjson libelf libxxhash zlib) \
+        -fno-sanitize-recover=all $(pkg-config --cflags $libs) \
         -o "$work/fuzz_$1" "tests/fuzz/fuzz_$1.c" $(ls src/*/*.c | grep -v src/cli/main.c) \
-        $(pkg-config --libs capstone libcjson libelf libxxhash zlib) -lfdt -lm
+        $(pkg-config --libs $libs) -lfdt -lslirp -lm
 }
 
 for target in "${targets[@]}"; do
