@@ -444,7 +444,7 @@ static void endpoint_watch(void *of, struct watch *watch, bool admits) {
         watch_add(watch, listener_descriptor(console->listener), POLLIN);
     }
     if (admits && console->typed_count > 0) {
-        watch_limit(watch, 0);
+        watch_ready(watch);
     }
     if (console->queue_count > 0 && here && console->output_errno == 0) {
         watch_add(watch, console->output, POLLOUT);

@@ -33,12 +33,14 @@ void watch_begin(struct watch *watch);
 size_t watch_add(struct watch *watch, int fd, short events);
 /** The wait is to be no longer than that. */
 void watch_limit(struct watch *watch, int64_t ns);
+/** Something is there already: no wait is needed to see it. */
+void watch_ready(struct watch *watch);
 /** What the last wait has seen of a descriptor: poll()'s revents. */
 short watch_seen(const struct watch *watch, size_t idx);
 /**
  * Waits until a descriptor is ready, somebody wakes it, a signal comes, or @p timeout_ns of host
  * time have passed (INT64_MAX: no limit). May also return early: look at the clock, and wait again.
- * @return Is a descriptor ready?
+ * @return Is something ready?
  */
 bool watch_wait(struct watch *watch, int64_t timeout_ns);
 /** Ends the wait under way, or the next one. @thread any */

@@ -239,7 +239,7 @@ static enum endpoint_state endpoint_state(const void *net, struct error *error) 
 static void endpoint_watch(void *of, struct watch *watch, bool admits) {
     struct net *net = of;
     if (admits && net->count > 0) {
-        watch_limit(watch, 0);
+        watch_ready(watch);
     }
     if (net->slirp != NULL && net->count < FRAMES_HIGH) {
         descriptors_watch(net, watch);

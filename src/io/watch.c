@@ -15,6 +15,7 @@ struct watch {
     struct pollfd *polls; /* [0] is the descriptor that wakes */
     size_t count, room;
     int64_t limit_ns;
+    bool ready;        /* something is there without a descriptor */
     atomic_bool woken; /* spares the second of two wakes its system call */
 };
 
@@ -48,6 +49,7 @@ void watch_free(struct watch *watch) {
 void watch_begin(struct watch *watch) {
     watch->count = 1;
     watch->limit_ns = WAIT_NS_MAX;
+    watch->ready = false;
 }
 
 /* What finds no room is not waited for, only looked at later: waits are short. */
@@ -66,6 +68,11 @@ size_t watch_add(struct watch *watch, int fd, short events) {
 
 void watch_limit(struct watch *watch, int64_t ns) {
     watch->limit_ns = min_i64(watch->limit_ns, max_i64(ns, 0));
+}
+
+void watch_ready(struct watch *watch) {
+    watch->ready = true;
+    watch->limit_ns = 0;
 }
 
 short watch_seen(const struct watch *watch, size_t idx) {
@@ -97,11 +104,11 @@ bool watch_wait(struct watch *watch, int64_t timeout_ns) {
         for (size_t i = 0; i < watch->count; i++) {
             watch->polls[i].revents = 0;
         }
-        return false;
+        return watch->ready;
     }
     bool woken = (watch->polls[0].revents & POLLIN) != 0;
     if (woken) {
         wake_take(watch);
     }
-    return ready > (woken ? 1 : 0);
+    return watch->ready || ready > (woken ? 1 : 0);
 }

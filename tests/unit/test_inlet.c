@@ -47,7 +47,7 @@ static enum endpoint_state way_state(const void *of, struct error *error) {
 static void way_watch(void *of, struct watch *watch, bool admits) {
     (void)of;
     if (admits) {
-        watch_limit(watch, 0);
+        watch_ready(watch);
     }
 }
 

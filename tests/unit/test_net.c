@@ -361,6 +361,7 @@ static void test_what_it_waits_for(void **state) {
     assert_true(ready);
     net_serve(net);
     assert_false(waits(net, true, &ready)); /* a frame is there */
+    assert_true(ready);
     assert_true(waits(net, false, &ready)); /* but nobody takes it */
     while (net_take(net, packet.bytes, sizeof packet.bytes) > 0) {
     }

@@ -35,6 +35,18 @@ static void test_nothing_to_wait_for(void **state) {
     watch_free(NULL);
 }
 
+static void test_something_is_there(void **state) {
+    (void)state;
+    struct watch *watch = watch_new();
+    int64_t start_ns = host_monotonic_ns();
+    watch_ready(watch);
+    assert_true(watch_wait(watch, INT64_MAX));
+    assert_true(host_monotonic_ns() - start_ns < 50 * MS);
+    watch_begin(watch);
+    assert_false(watch_wait(watch, 0));
+    watch_free(watch);
+}
+
 /** More than a first allocation holds; every third has something to read. */
 static void test_many_descriptors(void **state) {
     (void)state;
@@ -96,9 +108,8 @@ static void test_another_thread_wakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_to_wait_for),
-        cmocka_unit_test(test_many_descriptors),
-        cmocka_unit_test(test_a_wake_ends_one_wait),
+        cmocka_unit_test(test_nothing_to_wait_for),  cmocka_unit_test(test_something_is_there),
+        cmocka_unit_test(test_many_descriptors),     cmocka_unit_test(test_a_wake_ends_one_wait),
         cmocka_unit_test(test_another_thread_wakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
