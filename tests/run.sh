@@ -41,6 +41,7 @@ test | soak) suites="
     cli           tests/cli/run.sh
     coverage      tools/coverage-vtime
     boot-sleep    tests/boot/run.sh sleep $tier
+    share         tests/share/run.sh
     console       tests/boot/interactive.py
     units         tests/units.sh
     fuzz          tests/fuzz/run.sh $tier"

@@ -7,10 +7,9 @@
 
 _sandglass_commands='run clocks disasm --help --version'
 
-_sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net console serial
-    virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
-    stop-at-vtime stats state-hash dump dump-file no-sandbox
-    help'
+_sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
+    serial virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
+    stop-at-vtime stats state-hash dump dump-file no-sandbox help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -85,6 +84,19 @@ _sandglass_dump() {
     _sandglass_reply "$1" "${choices[@]}"
 }
 
+# _sandglass_share LIST: its words. Folders behind path= are left to readline.
+_sandglass_share() {
+    local done=${1%"${1##*,}"} last=${1##*,} word choices=()
+    for word in path= tag= rw owner= bus=pci bus=mmio; do
+        [[ ,$done == *,"${word%%=*}"[=,]* ]] || choices+=("$done$word")
+    done
+    if [[ $last == path=* ]]; then
+        compopt -o default
+    else
+        _sandglass_reply "$1" "${choices[@]}"
+    fi
+}
+
 # _sandglass_hart LIST: a rate behind a list of harts.
 _sandglass_hart() {
     local last=${1##*,}
@@ -126,6 +138,7 @@ _sandglass_value() {
             _sandglass_reply "$value" stdio null file: unix: tcp: pty
         fi
         ;;
+    share) _sandglass_share "$value" ;;
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} token free ;;

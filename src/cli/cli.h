@@ -47,13 +47,29 @@ struct network {
 /** Parses the value of --net into @p options. @errors STATUS_USAGE */
 enum status network_parse(const char *value, struct run_options *options, struct error *error);
 
-/* -- outside.c: the host's ends of consoles and the network ------------------------------------ */
+/* -- share.c: --share -------------------------------------------------------------------------- */
+
+/** A folder that is asked for. */
+struct shared {
+    struct share_options options;
+    struct shared_folder folder; /* its share is NULL */
+    char *text;                  /* what the others point into; owned */
+};
+
+/** Parses the value of --share into @p options. @param qemu  It is -virtfs. @errors STATUS_USAGE */
+enum status share_parse(const char *value, bool qemu, struct run_options *options,
+                        struct error *error);
+/** Part of outside_open(). */
+enum status shares_open(struct run_options *options, struct error *error);
+
+/* -- outside.c: the host's ends of consoles, the network and folders --------------------------- */
 
 /** What is open. */
 struct outside {
     struct console *console; /* of the first serial port */
     struct console *serials[SERIALS_MAX - 1];
     struct console *virtconsoles[VIRTCONSOLES_MAX];
+    struct shared_folder shares[SHARES_MAX];
 };
 
 /** Do they go together, and with the rest? */
@@ -179,6 +195,8 @@ struct run_options {
     const char *virtconsoles[VIRTCONSOLES_MAX];
     unsigned virtconsole_count;
     struct network network;
+    struct shared shared[SHARES_MAX];
+    unsigned share_count;
 
     struct outside outside; /* outside_open() */
 
@@ -217,6 +235,9 @@ bool value_u64(const char *text, uint64_t *value);
  *         then *list stays where it is.
  */
 bool value_word(const char **list, char *word, size_t size);
+
+/** Cuts the next word off, in place: a comma ends it, two commas are one. @return NULL: no more. */
+char *value_cut(char **list);
 
 /** The rest of @p word behind "key=", or NULL when it does not begin so. */
 const char *value_of(const char *word, const char *key);

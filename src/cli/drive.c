@@ -107,23 +107,6 @@ static const struct word words[] = {
 
 /* -- Parsing ----------------------------------------------------------------------------------- */
 
-/** Cuts the next word off, in place: a comma ends it, two commas are one. @return NULL: no more. */
-static char *word_cut(char **list) {
-    char *word = *list;
-    char *from = word;
-    char *to = word;
-    if (word == NULL) {
-        return NULL;
-    }
-    while (*from != '\0' && (from[0] != ',' || from[1] == ',')) {
-        from += *from == ',';
-        *to++ = *from++;
-    }
-    *list = *from == '\0' ? NULL : from + 1;
-    *to = '\0';
-    return word;
-}
-
 static const struct word *word_find(const char *name, struct error *error) {
     const char *names[COUNT(words) + 1] = {NULL};
     for (size_t i = 0; i < COUNT(words); i++) {
@@ -185,8 +168,8 @@ enum status drive_parse(const char *value, struct drive_options *options, struct
     }
     char *list = options->text;
     enum status status = STATUS_OK;
-    for (char *text = word_cut(&list); status == STATUS_OK && text != NULL;
-         text = word_cut(&list)) {
+    for (char *text = value_cut(&list); status == STATUS_OK && text != NULL;
+         text = value_cut(&list)) {
         status = word_take(text, options, seen, error);
     }
     return status == STATUS_OK ? drive_check(options, error) : status;

@@ -112,6 +112,11 @@ static enum status take_drive(struct run_options *options, const struct row *row
     return drive_parse(value, &options->drives[options->drive_count++], error);
 }
 
+static enum status take_share(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    return share_parse(value, strcmp(row->name, "virtfs") == 0, options, error);
+}
+
 static enum status take_net(struct run_options *options, const struct row *row, const char *value,
                             struct error *error) {
     (void)row;
@@ -399,6 +404,9 @@ static const struct row rows[] = {
      "guest's console: stdio, null, file:, unix:, tcp:, pty (stdio)"},
     {"serial", "WHERE", take_serial, 0, "a serial port, up to 4; the first is the console"},
     {"virtconsole", "WHERE", take_virtconsole, 0, "a port of a virtio console, up to 4"},
+    {"share", "SPEC", take_share, 0,
+     "path=DIR,tag=NAME[,rw]: a folder for the guest, over 9P; up to 4"},
+    {"virtfs", "SPEC", take_share, 0, NULL},
     {"nographic", NULL, take_nothing, 0, NULL},
     {"icount", "SPEC", TEXT(icount),
      "shift=N (2^N ns a step) or ips=RATE [,sleep=on|off] (shift=3,sleep=on)"},
@@ -495,8 +503,8 @@ static bool seen_before(const struct row *row, bool *seen) {
             return true;
         }
     }
-    static row_fn *const again[] = {take_hart_rates, take_nothing, take_drive, take_serial,
-                                    take_virtconsole};
+    static row_fn *const again[] = {take_hart_rates, take_nothing,     take_drive,
+                                    take_serial,     take_virtconsole, take_share};
     bool once = true;
     for (size_t i = 0; i < COUNT(again); i++) {
         once = once && row->parse != again[i];
@@ -700,5 +708,8 @@ void run_options_free(struct run_options *options) {
     free(options->harts_joined);
     for (unsigned i = 0; i < options->drive_count; i++) {
         free(options->drives[i].text);
+    }
+    for (unsigned i = 0; i < options->share_count; i++) {
+        free(options->shared[i].text);
     }
 }

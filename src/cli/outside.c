@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's ends of consoles and the network, as they are opened before a run. */
+/* The host's ends of consoles, the network and folders, as they are opened before a run. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -104,7 +104,7 @@ enum status outside_open(struct run_options *options, struct error *error) {
         options->machine.net = net_open(&options->network.user, error);
         status = options->machine.net == NULL ? error->status : STATUS_OK;
     }
-    return status;
+    return status == STATUS_OK ? shares_open(options, error) : status;
 }
 
 void outside_close(struct run_options *options) {
@@ -115,6 +115,9 @@ void outside_close(struct run_options *options) {
     }
     for (unsigned i = 0; i < COUNT(outside->virtconsoles); i++) {
         console_close(outside->virtconsoles[i]);
+    }
+    for (unsigned i = 0; i < COUNT(outside->shares); i++) {
+        share_close(outside->shares[i].share);
     }
     net_close(options->machine.net);
 }

@@ -25,14 +25,15 @@ static int signal_ask(void *owner) {
     return signal_arrived;
 }
 
-/* No SA_RESTART: a wait for input has to end. A closed pipe is an error of that write, not a
- * signal. */
+/* No SA_RESTART: a wait for input has to end. A closed pipe and a file that is too large are errors
+ * of those writes, not signals. */
 static void signals_set(void) {
     struct sigaction note = {.sa_handler = signal_note};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &note, NULL);
     sigaction(SIGTERM, &note, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 /* -- Firmware ---------------------------------------------------------------------------------- */
@@ -76,12 +77,26 @@ static unsigned groups_wanted(const struct run_options *options) {
     groups |= machine->time != TIME_LOCKSTEP ? SANDBOX_THREADS : 0;
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL ? SANDBOX_NETWORK : 0;
+    for (unsigned i = 0; i < options->share_count; i++) {
+        groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
+    }
     return groups;
 }
 
 /* A host that has no sandbox runs without one, and says so. */
-static enum status shut_in(void *options, struct error *error) {
-    if (!sandbox_enter(&(struct sandbox){.groups = groups_wanted(options)}, error)) {
+static enum status shut_in(void *owner, struct error *error) {
+    const struct run_options *options = owner;
+    struct sandbox_folder folders[SHARES_MAX];
+    struct sandbox sandbox = {
+        .groups = groups_wanted(options),
+        .folders = folders,
+        .folder_count = options->share_count,
+    };
+    for (unsigned i = 0; i < options->share_count; i++) {
+        const struct share_options *share = &options->shared[i].options;
+        folders[i] = (struct sandbox_folder){.path = share->path, .writable = share->writable};
+    }
+    if (!sandbox_enter(&sandbox, error)) {
         cli_fail(error);
     }
     return STATUS_OK;

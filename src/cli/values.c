@@ -34,6 +34,22 @@ bool value_word(const char **list, char *word, size_t size) {
     return true;
 }
 
+char *value_cut(char **list) {
+    char *word = *list;
+    char *from = word;
+    char *to = word;
+    if (word == NULL) {
+        return NULL;
+    }
+    while (*from != '\0' && (from[0] != ',' || from[1] == ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    *list = *from == '\0' ? NULL : from + 1;
+    *to = '\0';
+    return word;
+}
+
 const char *value_of(const char *word, const char *key) {
     size_t length = strlen(key);
     return strncmp(word, key, length) == 0 && word[length] == '=' ? word + length + 1 : NULL;

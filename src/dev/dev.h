@@ -167,6 +167,16 @@ struct virtio_port *virtio_console_port(struct virtio *virtio, unsigned port);
 size_t virtio_port_room(void *port);
 void virtio_port_deliver(void *port, const uint8_t *bytes, size_t size_bytes);
 
+enum { VIRTIO_9P_TAG_MAX = 31 };
+
+/**
+ * A folder, which the guest mounts by its tag. Requests are answered at once.
+ * @param share  Outlives the device; reset with it.
+ * @param tag    1 to VIRTIO_9P_TAG_MAX characters; copied.
+ * @spec VIRTIO 1.2, 5.15 (a 9P transport; configuration as Linux and QEMU have it)
+ */
+struct virtio *virtio_9p_new(struct ram *ram, struct share *share, const char *tag);
+
 /* -- virtio_mmio.c, virtio_pci.c: transports --------------------------------------------------- */
 
 enum { VIRTIO_MMIO_SIZE_BYTES = 0x1000 };

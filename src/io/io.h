@@ -252,8 +252,8 @@ struct share_options {
 
 /**
  * Opens a folder. What the guest sees of a file: its name, contents, permissions without
- * set-user-ID and set-group-ID, when its contents and its status were changed, its links. Whatever
- * else hosts and file systems differ in is constant: see the essay in share.c.
+ * set-user-ID and set-group-ID, when its contents were changed, its links. Whatever else hosts and
+ * file systems differ in is constant: see the essay in share.c.
  * May raise the soft limit on descriptors to the hard one.
  * @errors STATUS_BAD_INPUT (no folder, or not to be read or written), STATUS_HOST_IO (no /proc)
  * @return Share, owned by the caller; NULL on error.

@@ -18,9 +18,9 @@
  *    formed gets an error and changes nothing. Without a header there is nobody to answer.
  * 5. The same folder gives the same answers on any host, for any user. Files are numbered as
  *    the guest first sees them, listings are sorted, all files have one owner, what file systems
- *    make up for themselves (block counts, sizes and links of directories, access times, free room)
- *    is replaced by constants. What remains are names, contents, modes, times of change: the folder
- *    as an input of the run.
+ *    make up for themselves (block counts, sizes and links of directories, other times than that of
+ *    the contents, free room) is replaced. What remains are names, contents, modes and that time:
+ *    the folder as an input of the run, the same in every copy.
  *
  * Worked example, Linux reading a/b: Twalk(fid 1 = root, new fid 2, "a", "b") opens a under the
  * root and b under a, both O_PATH, and fid 2 holds b's descriptor. Tlopen(2) sees a regular file

@@ -172,8 +172,9 @@ static void put_time(struct p9_writer *out, const struct timespec *time) {
     p9_put_u64(out, (uint64_t)time->tv_nsec);
 }
 
-/* Sizes of directories, blocks, links of directories and access times are the host file system's
- * own affair, and change under the same contents: they are replaced by what is always the same. */
+/* Sizes of directories, blocks, links of directories, and the times of access and of the last
+ * change of status are the host file system's own affair, and differ between folders that hold the
+ * same: they are replaced by what does not. */
 static void put_attributes(const struct share *share, const struct stat *status,
                            struct p9_writer *out) {
     enum { BLOCK_BYTES = 4096, UNIT_BYTES = 512 };
@@ -188,9 +189,9 @@ static void put_attributes(const struct share *share, const struct stat *status,
     p9_put_u64(out, size);
     p9_put_u64(out, BLOCK_BYTES);
     p9_put_u64(out, size / UNIT_BYTES + (size % UNIT_BYTES != 0));
-    put_time(out, &status->st_mtim); /* as the time of access */
+    put_time(out, &status->st_mtim); /* of access */
     put_time(out, &status->st_mtim);
-    put_time(out, &status->st_ctim);
+    put_time(out, &status->st_mtim); /* of the status */
     put_time(out, &none); /* of birth, which is not among the valid fields; like the next two */
     p9_put_u64(out, 0);   /* generation */
     p9_put_u64(out, 0);   /* version */

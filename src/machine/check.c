@@ -50,6 +50,7 @@ struct check {
     struct console *consoles[SERIALS_MAX + VIRTCONSOLES_MAX]; /* the same, as often as need be */
     struct net *net;                                          /* that leads nowhere, too */
     struct drive drives[DRIVES_MAX];                          /* the shadow's */
+    struct shared_folder shares[SHARES_MAX];                  /* and folders */
     struct picture mine, other;
     uint64_t looked_steps; /* total, when all was last the same */
     unsigned vcpu;         /* of the present grant */
@@ -86,6 +87,19 @@ static bool ends_make(struct check *check, struct machine_options *options, stru
     return check->console != NULL && check->net != NULL;
 }
 
+/** The same folders, to be asked by itself. */
+static bool shares_twin(struct check *check, const struct machine_options *options,
+                        struct error *error) {
+    for (unsigned i = 0; i < options->share_count; i++) {
+        check->shares[i] = options->shares[i];
+        check->shares[i].share = share_twin(options->shares[i].share, error);
+        if (check->shares[i].share == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct check *check_new(struct machine *machine, struct error *error) {
     struct machine_options options = machine->options;
     struct check *check = calloc(1, sizeof *check);
@@ -96,8 +110,10 @@ struct check *check_new(struct machine *machine, struct error *error) {
         return NULL;
     }
     check->machine = machine;
-    bool good = ends_make(check, &options, error) && drives_twin(check, &options, error);
+    bool good = ends_make(check, &options, error) && drives_twin(check, &options, error) &&
+                shares_twin(check, &options, error);
     options.drives = check->drives;
+    options.shares = check->shares;
     if (good) {
         check->shadow = machine_make(&options, check->console, error);
     }
@@ -119,6 +135,9 @@ void check_free(struct check *check) {
         net_close(check->net);
         for (unsigned i = 0; i < DRIVES_MAX; i++) {
             (void)disk_close(check->drives[i].disk, &(struct error){0});
+        }
+        for (unsigned i = 0; i < SHARES_MAX; i++) {
+            share_close(check->shares[i].share);
         }
         free(check->mine.bytes);
         free(check->other.bytes);

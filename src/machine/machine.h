@@ -77,6 +77,15 @@ struct drive {
 /** Serial ports, the console's with them; ports of the virtio console. */
 enum { SERIALS_MAX = 4, VIRTCONSOLES_MAX = 4 };
 
+enum { SHARES_MAX = 4 };
+
+/** A shared folder. */
+struct shared_folder {
+    struct share *share; /* not owned */
+    const char *tag;     /* what the guest mounts it by */
+    enum transport transport;
+};
+
 /** Called when all that a run needs is open, and before anything is read from files to boot. */
 typedef enum status opened_fn(void *owner, struct error *error);
 
@@ -115,6 +124,8 @@ struct machine_options {
     struct net *net;            /* of the network card; NULL: there is none */
     uint8_t net_mac[6];
     enum transport net_transport;
+    const struct shared_folder *shares;
+    unsigned share_count; /* [0, SHARES_MAX] */
     bool no_reboot;
     enum stop_kind stop_kind;
     unsigned stop_hart;

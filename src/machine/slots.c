@@ -7,7 +7,13 @@
 #include "machine/machine.h"
 
 /** Slots of the PCI bus; the bridge has the first. */
-enum slot { SLOT_RNG = 1, SLOT_NET = 2, SLOT_CONSOLE = 3, SLOT_DRIVES = 8 };
+enum slot {
+    SLOT_RNG = 1,
+    SLOT_NET = 2,
+    SLOT_CONSOLE = 3,
+    SLOT_DRIVES = 8,
+    SLOT_SHARES = SLOT_DRIVES + DRIVES_MAX
+};
 
 static const struct region ecam_place = {
     .base = BOARD_PCI_ECAM_BASE,
@@ -133,9 +139,21 @@ static enum status virtconsoles_plug(struct slots *slots, struct error *error) {
     return status;
 }
 
+static enum status shares_plug(struct slots *slots, struct error *error) {
+    const struct machine_options *options = &slots->machine->options;
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; i < options->share_count && status == STATUS_OK; i++) {
+        const struct shared_folder *folder = &options->shares[i];
+        struct virtio *virtio = virtio_9p_new(&slots->machine->bus.ram, folder->share, folder->tag);
+        status = slot_take(slots, folder->transport, SLOT_SHARES + i, virtio, error);
+    }
+    return status;
+}
+
 static enum status devices_plug(struct slots *slots, struct error *error) {
     typedef enum status plug_fn(struct slots * slots, struct error * error);
-    static plug_fn *const plugs[] = {rng_plug, net_plug, virtconsoles_plug, drives_plug};
+    static plug_fn *const plugs[] = {rng_plug, net_plug, virtconsoles_plug, drives_plug,
+                                     shares_plug};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < COUNT(plugs) && status == STATUS_OK; i++) {
         status = plugs[i](slots, error);

@@ -113,6 +113,11 @@ offers 'sandglass run --serial s' stdio
 offers 'sandglass run --virtconsole t' tcp: nospace
 offers 'sandglass run --serial unix:so' '' default
 offers 'sandglass run --console f' file: nospace
+offers 'sandglass run --share ' 'path= tag= rw owner= bus=pci bus=mmio'
+offers 'sandglass run --share tag=src,p' 'src,path=' nospace
+offers 'sandglass run --share path=d,rw,bus=m' mmio
+offers 'sandglass run --share path=d,rw,r' ''
+offers 'sandglass run --share path=pa' '' default
 offers 'sandglass run --rtc ' base= nospace
 offers 'sandglass run -M ' virt
 offers 'sandglass run -net n' none

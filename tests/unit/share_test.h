@@ -305,7 +305,7 @@ struct attributes {
     struct seen qid;
     uint32_t mode, uid, gid;
     uint64_t links, device, size, blocks;
-    uint64_t access_s, access_ns, contents_s, contents_ns;
+    uint64_t access_s, access_ns, contents_s, contents_ns, status_s, status_ns;
 };
 
 static inline struct attributes attributes_of(struct client *client, unsigned fid) {
@@ -325,7 +325,9 @@ static inline struct attributes attributes_of(struct client *client, unsigned fi
     it.access_ns = reply_number(client, 8);
     it.contents_s = reply_number(client, 8);
     it.contents_ns = reply_number(client, 8);
-    client->at += 48;
+    it.status_s = reply_number(client, 8);
+    it.status_ns = reply_number(client, 8);
+    client->at += 32;
     reply_expect_end(client);
     return it;
 }

@@ -191,6 +191,8 @@ static void test_attributes(void **state) {
     assert_int_equal(file.contents_ns, 123456789);
     assert_int_equal(file.access_s, 1700000000);
     assert_int_equal(file.access_ns, 123456789);
+    assert_int_equal(file.status_s, 1700000000);
+    assert_int_equal(file.status_ns, 123456789);
     assert_int_equal(dir.mode, S_IFDIR | S_ISVTX | 0750);
     assert_int_equal(dir.links, 1);
     assert_int_equal(dir.size, 4096);
