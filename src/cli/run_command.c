@@ -74,7 +74,7 @@ static void firmware_find(struct firmware *firmware) {
 static unsigned groups_wanted(const struct run_options *options) {
     const struct machine_options *machine = &options->machine;
     unsigned groups = outside_groups(&options->outside);
-    groups |= machine->time != TIME_LOCKSTEP ? SANDBOX_THREADS : 0;
+    groups |= machine->time != TIME_LOCKSTEP || machine->uncounted ? SANDBOX_THREADS : 0;
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL ? SANDBOX_NETWORK : 0;
     for (unsigned i = 0; i < options->share_count; i++) {

@@ -118,9 +118,44 @@ kill $pid
 ends 143
 expect_stat 's["exit"]["status"] == 143'
 
+# Whatever a run is asked to do, nothing that it needs is missing.
+guest loop <<'EOF'
+    li t0, 300000
+1:  addi t0, t0, -1
+    bnez t0, 1b
+    la t0, tohost
+    li t1, 1
+    sd t1, 0(t0)
+2:  j 2b
+EOF
+kinds=('' '--time token --smp 4' '--time free --smp 4' '--icount shift=auto' '--pulse 1000'
+    '--seed host --rtc base=utc' '--drive file=image' '--net user' '--engine interp'
+    '--grant random:1 --drop-caches random:1' '--state-hash --signature /dev/null'
+    '--hash-at 1,100:hashes')
+if [ "$(uname -m)" = x86_64 ]; then
+    kinds+=('--engine check --drive file=image' '--dump isa,ir,x64 --dump-file dump'
+        --no-accounting)
+fi
+guest signature <<'EOF'
+    la t0, tohost
+    li t1, 1
+    sd t1, 0(t0)
+1:  j 1b
+.data
+.globl begin_signature, end_signature
+begin_signature: .word 1
+end_signature:
+EOF
+truncate -s 1M image
+for kind in "${kinds[@]}"; do
+    elf=loop.elf
+    [[ $kind != *--signature* ]] || elf=signature.elf
+    # shellcheck disable=SC2086 # kind is options
+    expect 0 '' run --elf $elf $kind
+done
+
 # Disks, networks and sockets are held and nothing besides; what they leave in the file system goes
 # though the run is killed, and so does the lock of a disk.
-truncate -s 1M image
 for try in 1 2 3; do
     start run --elf busy.elf --drive file=image,overlay=over --serial stdio --serial unix:socket \
         --virtconsole pty:link --net user
