@@ -16,7 +16,7 @@ struct watch {
     size_t count, room;
     int64_t limit_ns;
     bool ready;        /* something is there without a descriptor */
-    atomic_bool woken; /* spares the second of two wakes its system call */
+    atomic_uint woken; /* spares the second of two wakes its system call; 0 or 1 */
 };
 
 struct watch *watch_new(void) {
@@ -81,7 +81,7 @@ short watch_seen(const struct watch *watch, size_t idx) {
 
 void watch_wake(struct watch *watch) {
     static const uint64_t one = 1;
-    if (!atomic_exchange(&watch->woken, true)) {
+    if (!atomic_exchange(&watch->woken, 1)) {
         ensure(write(watch->polls[0].fd, &one, sizeof one) == sizeof one);
     }
 }
@@ -91,7 +91,7 @@ void watch_wake(struct watch *watch) {
 static void wake_take(struct watch *watch) {
     uint64_t count;
     ensure(read(watch->polls[0].fd, &count, sizeof count) == sizeof count);
-    atomic_store(&watch->woken, false);
+    atomic_store(&watch->woken, 0);
 }
 
 /* A signal that comes between the caller's look at its flag and ppoll() would go unnoticed until
