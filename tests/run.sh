@@ -44,6 +44,7 @@ test | soak) suites="
     share         tests/share/run.sh
     console       tests/boot/interactive.py
     units         tests/units.sh
+    disks         tests/disks.sh $tier
     fuzz          tests/fuzz/run.sh $tier"
     [ "$tier" = test ] || suites+="
     litmus        tests/guest/run.sh litmus

@@ -381,8 +381,10 @@ bool disk_read(struct disk *disk, uint64_t offset_bytes, void *bytes, size_t siz
 static void written_note(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
     uint64_t first = offset_bytes / BLOCK_BYTES;
     uint64_t end = first + blocks_touched(offset_bytes, size_bytes);
-    for (uint64_t block = first; block < end; block++) {
-        disk->written[block / 64] |= UINT64_C(1) << block % 64;
+    for (uint64_t block = first; block < end;) {
+        uint64_t count = min_u64(64 - block % 64, end - block);
+        disk->written[block / 64] |= UINT64_MAX >> (64 - count) << block % 64;
+        block += count;
     }
 }
 

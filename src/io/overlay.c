@@ -43,6 +43,7 @@
 #include <string.h>
 
 enum { FANOUT_SHIFT = 8, FANOUT = 1 << FANOUT_SHIFT };
+/** When free slots are given back, and how many must lie together to be worth a call. */
 enum { SWEEP_SLOTS = 4096, SWEEP_RUN = 16 };
 
 /** What stands for a slot where there is none. */
@@ -519,7 +520,7 @@ bool overlay_close(struct overlay *overlay) {
     if (good && !overlay->temporary) {
         good = superblock_double(overlay);
         if (good) {
-            slots_sweep(&overlay->slots, overlay->store, 1);
+            slots_sweep(&overlay->slots, overlay->store, SWEEP_RUN);
             store_truncate(overlay->store, slots_trim(&overlay->slots) * SLOT_BYTES);
         }
     }

@@ -11,6 +11,9 @@ guest pass <<'EOF'
 1:  j 1b
 EOF
 guest forever <<'EOF'
+    li t0, UART
+    li t1, 'x'
+    sb t1, 0(t0)
 1:  j 1b
 EOF
 head -c 1M /dev/urandom >image
@@ -117,10 +120,10 @@ drive 74 'overlay overlay: in use by another run' file=image,overlay=overlay \
     file=image,overlay=overlay
 
 # -- Two runs
-"$sandglass" run --elf forever.elf --drive file=image,persist 2>other.log &
+"$sandglass" run --elf forever.elf --drive file=image,persist >other.console 2>other.log &
 writer=$!
-for ((i = 0; i < 100; i++)); do
-    flock -n -s image true || break
+for ((i = 0; i < 600; i++)); do
+    [ ! -s other.console ] || break
     sleep 0.1
 done
 drive 74 'disk image: in use by another run' file=image,persist

@@ -36,10 +36,22 @@ static inline uint64_t random_below(uint64_t *random, uint64_t end) {
     return (random_next(random) >> 20) % end;
 }
 
-/** From a small number, an environment's SEED added. */
-static inline uint64_t random_seed(uint64_t seed) {
-    const char *more = getenv("SEED");
-    seed += more == NULL ? 0 : 1000 * strtoull(more, NULL, 10);
+static inline uint64_t number_of(const char *variable, uint64_t otherwise) {
+    const char *text = getenv(variable);
+    return text == NULL ? otherwise : strtoull(text, NULL, 0);
+}
+
+/** The first seed of a test that takes several: what a failure says. */
+static inline uint64_t seed_first(void) {
+    return number_of("SANDGLASS_SEED", 1);
+}
+
+/** How many seeds it takes. */
+static inline uint64_t seed_count(uint64_t otherwise) {
+    return number_of("SANDGLASS_ROUNDS", otherwise);
+}
+
+static inline uint64_t random_from(uint64_t seed) {
     return (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 }
 
