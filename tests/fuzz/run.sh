@@ -13,7 +13,7 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(image options share)
+targets=(image options overlay share)
 declare -A copies=([test]=3000 [soak]=100000)
 
 # build TARGET: with clang's fuzzer.

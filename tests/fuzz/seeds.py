@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the files that fuzzing starts from: small sound ones of each kind.
 
-usage: seeds.py FOLDER      makes FOLDER/image, FOLDER/options and FOLDER/share
+usage: seeds.py FOLDER      makes FOLDER/image, FOLDER/options, FOLDER/overlay and
+                    FOLDER/share
 """
 import gzip
 import os
@@ -51,6 +52,7 @@ def elf_program():
 
 
 OPTIONS = (
+    "--elf F --drive file=F,overlay=G,latency=5,serial=x,bus=mmio --drive file=a,,b,ro,cache=none",
     "--kernel F --initrd G --append quiet --memory 512M --smp 4 --icount shift=3,sleep=off",
     "--elf F --signature S --cpu rv64gc,zba=on,sstc=off --console null --stop-at 1:1000",
     "--elf F --icount ips=1234567891/7 --hart 0-1:ips=2e9,2:shift=4 --smp 3 --quantum 1000",
@@ -59,6 +61,32 @@ OPTIONS = (
     "-kernel F -m 1G -machine virt -nographic --no-reboot --bios none --hash-at 1,2,3:H",
 )
 
+
+def overlay(image_bytes, root, slots):
+    """An overlay whose digests are still to be put right: slots from 2 on, each text or the entries
+    of a node by index."""
+    def superblock(sequence):
+        return (b"SglsOvl\n" + struct.pack("<IIQQQQQQ", 1, 0, 0, sequence, image_bytes, 7, root, 0)
+                ).ljust(4096, b"\0")
+
+    def slot(content):
+        if isinstance(content, str):
+            return (content.encode() * 4096)[:4096]
+        entries = bytearray(4096)
+        for idx, to in content.items():
+            entries[16 * idx:16 * idx + 8] = struct.pack("<Q", to)
+        return bytes(entries)
+    return superblock(4) + superblock(5) + b"".join(map(slot, slots))
+
+
+OVERLAYS = {
+    "empty": ((1 << 20) - 512, 0, ()),
+    "leaf": ((1 << 20) - 512, 2, ({0: 3, 5: 1, 255: 4}, "block", "other")),
+    "short": (5632, 3, ("tail", {1: 2})),
+    "levels": (3 << 30, 2, ({0: 3, 7: 1, 11: 4}, {0: 5, 255: 6}, {255: 7, 100: 1},
+                            {0: 8, 1: 9}, {255: 10}, {255: 11, 0: 1}, "a", "b", "c", "d")),
+    "all-zeros": (1 << 40, 2, ({i: 1 for i in range(64)},)),
+}
 
 # Messages to a share: type, and fields by the sizes that the letters of struct stand for; s: text.
 SHARE = {
@@ -100,6 +128,8 @@ def main(folder):
         for writable in (0, 1):
             content = bytes([writable]) + share_messages(messages)
             write(os.path.join(folder, "share"), f"{name}-{writable}", content)
+    for name, content in OVERLAYS.items():
+        write(os.path.join(folder, "overlay"), name, overlay(*content))
     for number, words in enumerate(OPTIONS):
         write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
 
