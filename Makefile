@@ -95,8 +95,9 @@ check:
 
 # What is missing is installed first, so make has to look at the host again: hence the second make.
 test soak:
-	tools/setup build guest peer $(if $(filter soak,$@),bench)
+	tools/setup build guest peer $(if $(filter soak,$@),bench debian)
 	$(MAKE) $(jobs) all units
+	$(if $(filter soak,$@),tools/debian)
 	$(MAKE) $(jobs) MODE=asan all units
 	$(MAKE) $(jobs) MODE=tsan all
 	tests/run.sh $@
@@ -137,6 +138,11 @@ run:
 	$(MAKE) $(jobs) all
 	tools/demo --interactive
 
+debian:
+	tools/setup build guest debian
+	$(MAKE) $(jobs) all
+	tools/debian
+
 bench:
 	tools/setup build guest peer bench
 	$(MAKE) $(jobs) all
@@ -154,6 +160,6 @@ install: all
 clean:
 	rm -rf $(obj) $(out)/unit $(out)/fuzz $(out)/check $(program)
 
-.PHONY: all units check test soak fuzz conformance cross demo run bench install clean
+.PHONY: all units check test soak fuzz conformance cross demo run debian bench install clean
 .SECONDARY:
 -include $(wildcard $(obj)/*/*.d)

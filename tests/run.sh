@@ -47,6 +47,9 @@ test | soak) suites="
     disks         tests/disks.sh $tier
     fuzz          tests/fuzz/run.sh $tier"
     [ "$tier" = test ] || suites+="
+    debian-use    tests/debian/run.sh use
+    debian-same   tests/debian/run.sh same
+    debian-ssh    tests/debian/run.sh ssh
     litmus        tests/guest/run.sh litmus
     stress        tests/boot/run.sh stress $tier" ;;
 fuzz) suites='

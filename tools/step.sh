@@ -55,7 +55,7 @@ step_read() {
 
 # The first complaint in the log that says what is wrong, for an error line.
 log_complaint() {
-    awk '/^(E|dpkg-deb|tar|cpio):/ && !/Some index files failed|Unable to fetch some/ {
+    awk '/^(E|cpio|dpkg-deb|sandglass|tar):/ && !/Some index files failed|Unable to fetch some/ {
             complaint = $0
             exit
         }

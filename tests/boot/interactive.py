@@ -6,86 +6,17 @@ SANDGLASS is the program under test (out/sandglass). A failure shows what the te
 """
 import os
 import pathlib
-import select
 import signal
-import subprocess
 import sys
-import termios
-import time
 
-DEMO = pathlib.Path(__file__).resolve().parents[2] / "tools/demo"
-PATIENCE_S = 300  # a boot under a sanitizer on a busy host
-LFLAG = 3  # index of the local modes in what tcgetattr() gives
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests"))
+from session import Failure, Session  # pylint: disable=wrong-import-position
+
+DEMO = [ROOT / "tools/demo", "--interactive"]
 PROMPT = "~ # "
 CTRL_A = "\x01"
 CTRL_C = "\x03"
-
-
-class Failure(Exception):
-    """What was not as it should be."""
-
-
-class Session:
-    """One run of the demo, and the terminal it has to itself."""
-
-    def __init__(self):
-        self.ours, self.theirs = os.openpty()
-        self.before = termios.tcgetattr(self.theirs)
-        self.seen = ""
-        self.process = subprocess.Popen([DEMO, "--interactive"], stdin=self.theirs,
-                                        stdout=self.theirs, stderr=self.theirs,
-                                        start_new_session=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.ours)
-        os.close(self.theirs)
-
-    def read(self, timeout_s):
-        """Takes what has come, after waiting for it; False when nothing came."""
-        if not select.select([self.ours], [], [], max(timeout_s, 0))[0]:
-            return False
-        self.seen += os.read(self.ours, 4096).decode(errors="replace")
-        return True
-
-    def type(self, text):
-        """Types, and forgets what was seen before."""
-        self.seen = ""
-        os.write(self.ours, text.encode())
-
-    def expect(self, text):
-        deadline_s = time.monotonic() + PATIENCE_S
-        while text not in self.seen:
-            if not self.read(deadline_s - time.monotonic()):
-                raise Failure(f"no {text!r} within {PATIENCE_S} s; last seen: {self.seen[-500:]!r}")
-
-    def expect_raw(self):
-        """The terminal hands keys on as they are typed: Ctrl-C is a byte, nothing is echoed."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        cooked = termios.ICANON | termios.ISIG | termios.ECHO
-        while termios.tcgetattr(self.theirs)[LFLAG] & cooked:
-            if time.monotonic() > deadline_s:
-                raise Failure("the terminal never went raw")
-            self.read(0.1)
-
-    def expect_end(self, status):
-        """The session ends, and leaves the terminal as it was."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            if time.monotonic() > deadline_s:
-                raise Failure(f"no end within {PATIENCE_S} s; last seen: {self.seen[-500:]!r}")
-            self.read(0.1)
-        while self.read(0):
-            pass
-        if self.process.returncode != status:
-            raise Failure(f"status {self.process.returncode}, not {status}")
-        if termios.tcgetattr(self.theirs) != self.before:
-            raise Failure("the terminal is not as it was")
 
 
 def a_shell_answers_and_ctrl_a_x_leaves(session):
@@ -133,7 +64,7 @@ def main():
     failed = 0
     for test in tests:
         try:
-            with Session() as session:
+            with Session(DEMO) as session:
                 test(session)
         except Failure as failure:
             failed += 1
