@@ -42,6 +42,7 @@ test | soak) suites="
     coverage      tools/coverage-vtime
     boot-sleep    tests/boot/run.sh sleep $tier
     share         tests/share/run.sh
+    boot-ends     tests/boot/run.sh ends $tier
     console       tests/boot/interactive.py
     units         tests/units.sh
     disks         tests/disks.sh $tier

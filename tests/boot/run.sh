@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
 #
-# usage: tests/boot/run.sh same|many|parallel|stress|cut|check|sleep|once|refer test|soak
+# usage: tests/boot/run.sh same|many|parallel|stress|cut|check|sleep|ends|once|refer test|soak
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
 #          end alike, in both engines; no timer is late; host memory stays near what the guest
 #          touched
@@ -14,6 +14,8 @@
 #          dropped and in both engines, is that of fresh runs that stop there
 #   check  the engines side by side: no difference after any grant
 #   sleep  sleep=on gives the bits of sleep=off
+#   ends   its second serial port and a virtio console are talked to, at a socket and a
+#          pseudo-terminal, under each policy
 #   once   it boots: what there is time for with the sanitizers
 #   refer  on 1 and 4 harts, it ends as with the program REFERENCE
 #
@@ -196,6 +198,32 @@ checked() {
     done
 }
 
+# A program in the guest says go, and then what it is told: at one place, then at the other.
+ending() {
+    local policy end answer visits visit complaint
+    answer='answer() { stty raw -echo; echo -n go; head -c 6; }; '
+    answer+='answer </dev/ttyS1 >/dev/ttyS1; answer </dev/hvc0 >/dev/hvc0; sleep 1'
+    for policy in $policies; do
+        visits=()
+        timeout 120 python3 tests/cli/visit.py unix "$work/socket" go/secret 2>"$work/socket.log" &
+        visits+=($!)
+        timeout 120 python3 tests/cli/visit.py pty "$work/line" go/hidden 2>"$work/line.log" &
+        visits+=($!)
+        end=0
+        timeout 120 "$program" run --kernel out/guest/vmlinux --memory 512M --smp 2 \
+            --initrd out/guest/initramfs.cpio.gz --time "$policy" \
+            --append "quiet console=ttyS0 sandglass.run=$answer" \
+            --serial "file:$work/ends.console" --serial "unix:$work/socket" \
+            --virtconsole "pty:$work/line" </dev/null 2>"$work/ends.stderr" || end=$?
+        complaint=''
+        for visit in "${visits[@]}"; do
+            wait "$visit" || complaint=$(tail -qn 1 "$work/socket.log" "$work/line.log")
+        done
+        [ $end = 0 ] || complaint="exit $end: $(tail -n 1 "$work/ends.stderr"); $complaint"
+        report "talking to a socket and a pseudo-terminal, --time $policy" "$complaint"
+    done
+}
+
 once() {
     local end
     end=$(outcome once "${boot[@]}" --smp 2 --icount sleep=off)
@@ -223,6 +251,7 @@ once) once ;;
 refer) referring ;;
 check) checked ;;
 sleep) sleeping ;;
+ends) ending ;;
 cut)
     if [ "$tier" = test ]; then
         cut_on 1 10

@@ -3,7 +3,8 @@
 """Visits a console of a guest that echoes: visit.py KIND PLACE TEXT...
 
 KIND is unix, tcp or pty; PLACE a path or a port. Each TEXT is a visit of its own: it is said, and
-the same must come back. A TEXT that begins with ! is only said. --stay at the end makes the last
+the same must come back. A TEXT that begins with ! is only said; of one with a slash, what stands
+before it is waited for first. --stay at the end makes the last
 visit one that never ends, by somebody who reads nothing. Fails after PATIENCE_S.
 """
 import os
@@ -62,9 +63,12 @@ def main(kind, place, *texts):
     stays = texts[-1] == "--stay"
     for text in texts[:-1] if stays else texts:
         visitor = visit(kind, place)
-        said = text.lstrip("!").encode()
+        first, _, rest = text.rpartition("/")
+        if visitor.hear(len(first)) != first.encode():
+            sys.exit(f"visit {kind}: no {first}")
+        said = rest.lstrip("!").encode()
         visitor.say(said)
-        heard = said if text.startswith("!") else visitor.hear(len(said))
+        heard = said if rest.startswith("!") else visitor.hear(len(said))
         while stays:
             time.sleep(1)
         visitor.close()

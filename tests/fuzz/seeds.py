@@ -58,6 +58,9 @@ OPTIONS = (
     "--elf F --icount ips=1234567891/7 --hart 0-1:ips=2e9,2:shift=4 --smp 3 --quantum 1000",
     "--elf F --time lockstep,monotonic=on --engine interp --grant random:7 --seed 5",
     "--elf F --stop-at-vtime 123456 --stats /dev/null --state-hash --rtc base=2026-01-02T03:04:05",
+    "--kernel F --net user,hostfwd=tcp::2222-:22,restrict=off,net=10.1.0.0/16,bus=mmio",
+    "--elf F -nic user,hostfwd=udp:127.0.0.1:53-10.0.2.9:53,mac=52:54:00:12:34:56,model=virtio",
+    "--elf F --serial null --serial tcp:1 --serial unix:S --virtconsole file:V --virtconsole pty",
     "-kernel F -m 1G -machine virt -nographic --no-reboot --bios none --hash-at 1,2,3:H",
 )
 
