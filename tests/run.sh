@@ -45,7 +45,7 @@ test | soak) suites="
     boot-ends     tests/boot/run.sh ends $tier
     console       tests/boot/interactive.py
     units         tests/units.sh
-    disks         tests/disks.sh $tier
+    disks         tests/disks/run.sh $tier
     fuzz          tests/fuzz/run.sh $tier"
     [ "$tier" = test ] || suites+="
     debian-use    tests/debian/run.sh use
