@@ -170,12 +170,15 @@ void virtio_port_deliver(void *port, const uint8_t *bytes, size_t size_bytes);
 enum { VIRTIO_9P_TAG_MAX = 31 };
 
 /**
- * A folder, which the guest mounts by its tag. Requests are answered at once.
+ * A folder, which the guest mounts by its tag. Requests are answered at once, 64 of them; more
+ * that wait at the same time follow 20 us later.
+ * @param sched  Outlives the device.
  * @param share  Outlives the device; reset with it.
  * @param tag    1 to VIRTIO_9P_TAG_MAX characters; copied.
  * @spec VIRTIO 1.2, 5.15 (a 9P transport; configuration as Linux and QEMU have it)
  */
-struct virtio *virtio_9p_new(struct ram *ram, struct share *share, const char *tag);
+struct virtio *virtio_9p_new(struct ram *ram, struct sched *sched, struct share *share,
+                             const char *tag);
 
 /* -- virtio_mmio.c, virtio_pci.c: transports --------------------------------------------------- */
 

@@ -144,7 +144,8 @@ static enum status shares_plug(struct slots *slots, struct error *error) {
     enum status status = STATUS_OK;
     for (unsigned i = 0; i < options->share_count && status == STATUS_OK; i++) {
         const struct shared_folder *folder = &options->shares[i];
-        struct virtio *virtio = virtio_9p_new(&slots->machine->bus.ram, folder->share, folder->tag);
+        struct virtio *virtio = virtio_9p_new(&slots->machine->bus.ram, &slots->machine->sched,
+                                              folder->share, folder->tag);
         status = slot_take(slots, folder->transport, SLOT_SHARES + i, virtio, error);
     }
     return status;

@@ -3,6 +3,7 @@
  * do is test_share.c's. */
 #include "virtio_test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,8 +26,8 @@ static int setup(void **state) {
     fixture->share = share_open(&(struct share_options){.path = fixture->folder}, NULL);
     assert_non_null(fixture->share);
     driver_init(&fixture->driver);
-    driver_attach(&fixture->driver,
-                  virtio_9p_new(&fixture->driver.bus.ram, fixture->share, "source"));
+    driver_attach(&fixture->driver, virtio_9p_new(&fixture->driver.bus.ram, &fixture->driver.sched,
+                                                  fixture->share, "source"));
     driver_start(&fixture->driver, BIT_VERSION_1 | BIT_INDIRECT, 1);
     *state = fixture;
     return 0;
@@ -154,6 +155,62 @@ static void test_reset_ends_the_session(void **state) {
     }
 }
 
+/* A chain that feeds itself: what is read from a file goes to the ring's index and to the offset of
+ * the next read. However long the file, each instruction and each deadline has an end. */
+static void test_requests_without_end(void **state) {
+    enum { RECORDS = 500, RECORD_BYTES = 10, BATCH = 64, PAUSE_STEPS = 20000 / STEP_NS };
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    static const uint8_t attach[] = {23,  0,   0,   0, 104, 1, 0, 0, 0, 0, 0, 255,
+                                     255, 255, 255, 0, 0,   0, 0, 0, 0, 0, 0};
+    static const uint8_t walk[] = {20, 0, 0, 0, 110, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 'f'};
+    static const uint8_t open[] = {15, 0, 0, 0, 12, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t read[] = {23, 0, 0, 0, 116, 1, 0, 1,  0, 0, 0, 0,
+                                   0,  0, 0, 0, 0,   0, 0, 10, 0, 0, 0};
+    static const struct {
+        const uint8_t *bytes;
+        uint32_t size_bytes;
+    } first[] = {{version, sizeof version}, {attach, sizeof attach}, {walk, 20}, {open, 15}};
+    char path[80];
+    snprintf(path, sizeof path, "%s/f", fixture->folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (uint64_t i = 0; i < RECORDS; i++) {
+        /* The index after this read, and where the next one is. */
+        uint16_t idx = (uint16_t)(COUNT(first) + (i + 1 < RECORDS ? i + 2 : i + 1));
+        uint64_t next = (i + 1) * RECORD_BYTES;
+        fwrite(&idx, sizeof idx, 1, file);
+        fwrite(&next, sizeof next, 1, file);
+    }
+    fclose(file);
+    for (size_t i = 0; i < COUNT(first); i++) {
+        put(driver, buffer(0), first[i].bytes, first[i].size_bytes);
+        send(driver, first[i].size_bytes, 4096);
+        assert_int_equal(peek(driver, buffer(1) + 4, 1), first[i].bytes[4] + 1);
+    }
+    paddr idx_at = ring(0, AT_AVAILABLE) + 2;
+    put(driver, buffer(0), read, sizeof read);
+    desc_put(driver, 0, 0, (struct desc){buffer(0), sizeof read, DESC_NEXT, 1});
+    desc_put(driver, 0, 1, (struct desc){buffer(1), 11, DESC_NEXT | DESC_WRITE, 2});
+    desc_put(driver, 0, 2, (struct desc){idx_at, 2, DESC_NEXT | DESC_WRITE, 3});
+    desc_put(driver, 0, 3, (struct desc){buffer(0) + 11, 8, DESC_WRITE, 0});
+    announce(driver, 0, 0);
+    notify(driver, 0);
+    unsigned done = COUNT(first) + BATCH;
+    assert_int_equal(used_count(driver, 0), done);
+    for (uint64_t steps = PAUSE_STEPS; done < RECORDS; steps += PAUSE_STEPS) {
+        notify(driver, 0); /* changes nothing in a pause */
+        assert_int_equal(used_count(driver, 0), done);
+        run_to(&driver->sched, 0, steps);
+        assert_true(used_count(driver, 0) == done + BATCH ||
+                    used_count(driver, 0) == RECORDS + COUNT(first));
+        done = used_count(driver, 0);
+    }
+    assert_int_equal(done, RECORDS + COUNT(first));
+    assert_false(device_broken(driver));
+    assert_int_equal(unlink(path), 0);
+}
+
 #define p9_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -164,6 +221,7 @@ int main(void) {
         p9_test(test_bad_message_is_answered),
         p9_test(test_no_header_breaks_and_reset_mends),
         p9_test(test_reset_ends_the_session),
+        p9_test(test_requests_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
