@@ -15,6 +15,7 @@ import tempfile
 import time
 
 from failure import Failure
+from peer import Peer
 
 BEGIN = b"bench: begin"
 END = b"bench: end"
@@ -32,12 +33,12 @@ class Run:
         self.machine = machine
         self.begin = self.end = None
         self.console = b""
-        with tempfile.TemporaryFile() as errors:
+        with tempfile.TemporaryFile() as errors, Peer(row) as peer:
             start_s = time.monotonic()
-            self.process = subprocess.Popen(machine.command(row), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=errors)
+            self.process = subprocess.Popen(machine.command(row, peer.port), stderr=errors,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
             try:
-                self.follow(f"{text} on {machine.title}", start_s)
+                self.follow(f"{text} on {machine.title}", start_s, peer)
             except BaseException:
                 self.process.kill()
                 raise
@@ -52,7 +53,7 @@ class Run:
         self.peak_bytes = usage.ru_maxrss * 1024
         self.check(row)
 
-    def follow(self, text, start_s):
+    def follow(self, text, start_s, peer):
         """Reads the console until it is closed, and notes when the markers come."""
         pipe = self.process.stdout.fileno()
         while True:
@@ -65,14 +66,15 @@ class Run:
                 if not piece:
                     break
                 self.console += piece
-                self.note(self.now())
+                self.note(self.now(), peer)
             elif ON_TERMINAL:
                 show(f"{text}, {elapsed_s:.0f} s")
 
-    def note(self, now):
+    def note(self, now, peer):
         """Markers that come at once get one time, and check() finds it out."""
         if not self.begin and BEGIN in self.console:
             self.begin = now
+            peer.call()
         if not self.end and END in self.console:
             self.end = now
 
