@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tools/bench.d"))
 # pylint: disable=wrong-import-position
 from failure import Failure
 from machines import QEMU, QEMU_CPU, SANDGLASS
-from rows import COMPILE
+from rows import compile_guest
 
 MADE = ROOT / "out/experiments"
 SOURCES = ROOT / "tools/experiments.d"
@@ -78,16 +78,9 @@ def tell(text):
 
 def build(source, name, **defines):
     """Compiles a guest of this folder."""
-    MADE.mkdir(parents=True, exist_ok=True)
     elf = MADE / name
     flags = [f"-D{key}={value}" for key, value in defines.items()]
-    command = [*COMPILE, f"-I{ROOT / 'tests/guest'}", *flags, SOURCES / source, "-o", elf]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise Failure(69, f"no {COMPILE[0]}: run tools/setup") from error
-    if result.returncode:
-        raise Failure(70, f"{source} does not compile: {result.stderr.splitlines()[0]}")
+    compile_guest(elf, f"-I{ROOT / 'tests/guest'}", *flags, SOURCES / source)
     return elf
 
 
