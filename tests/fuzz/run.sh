@@ -13,8 +13,8 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(image options overlay share)
-declare -A copies=([test]=3000 [soak]=100000)
+targets=(image options overlay share virtio)
+declare -A copies=([test]=20000 [soak]=600000) # of all files of a target together
 
 # build TARGET: with clang's fuzzer.
 build() {
@@ -35,8 +35,8 @@ for target in "${targets[@]}"; do
         "$work/fuzz_$target" -seed="$seed" -max_total_time=$((60 * minutes)) -timeout=10 \
             -artifact_prefix="$work/" "$corpus/$target" >"$log" 2>&1 || status=$?
     else
-        out/asan/fuzz/fuzz_"$target" "$seed" "${copies[$tier]}" "${files[@]}" >"$log" 2>&1 ||
-            status=$?
+        out/asan/fuzz/fuzz_"$target" "$seed" $((copies[$tier] / ${#files[@]})) "${files[@]}" \
+            >"$log" 2>&1 || status=$?
     fi
     report "$target, SEED=$seed" "$([ $status = 0 ] || tail -n 30 "$log")"
 done

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the files that fuzzing starts from: small sound ones of each kind.
 
-usage: seeds.py FOLDER      makes FOLDER/image, FOLDER/options, FOLDER/overlay and
-                    FOLDER/share
+usage: seeds.py FOLDER      makes a folder in it for each target
 """
 import gzip
 import os
@@ -121,6 +120,47 @@ def share_messages(messages):
     return body
 
 
+# Scripts of a virtio driver (fuzz_virtio.c), over MMIO and PCI: it starts, sends a request in a
+# chain of its own, lets time pass, takes what comes in. By name: device, queue, sizes of readable
+# and of writable parts, contents of the first part.
+START, NOTIFY, TIME, DELIVER, BYTES, CHAIN = 0, 6, 7, 8, 11, 12
+REQUESTS = {
+    "rng": (0, 0, (), (100, 28), b""),
+    "blk-read": (1, 0, (16,), (512, 1), struct.pack("<IIQ", 0, 0, 3)),
+    "blk-write": (1, 0, (16, 512), (1,), struct.pack("<IIQ", 1, 0, 3)),
+    "blk-flush": (1, 0, (16,), (1,), struct.pack("<IIQ", 4, 0, 0)),
+    "blk-name": (1, 0, (16,), (20, 1), struct.pack("<IIQ", 8, 0, 0)),
+    "blk-discard": (1, 0, (32,), (1,), struct.pack("<IIQQII", 11, 0, 0, 8, 8, 0)),
+    "blk-zero": (1, 0, (32,), (1,), struct.pack("<IIQQII", 13, 0, 0, 8, 8, 1)),
+    "net-send": (2, 1, (12, 60), (), bytes(12)),
+    "console-text": (3, 1, (5,), (), b"text\n"),
+    "console-ready": (3, 3, (8,), (), struct.pack("<IHH", 0, 0, 1)),
+    "console-port": (3, 3, (8,), (), struct.pack("<IHH", 1, 3, 1)),
+    "9p": (4, 0, (21,), (100,), struct.pack("<IBHIH8s", 21, 100, 0, 8192, 8, b"9P2000.L")),
+}
+
+
+def virtio_chain(queue, features, first, readable, writable):
+    shape = 0x80 | len(readable) | len(writable) << 3 | (features & 1) << 6
+    parts = enumerate(readable + writable)
+    return struct.pack("<BBBB", CHAIN, queue, shape, first) + b"".join(
+        struct.pack("<HH", number << 12, size) for number, size in parts)
+
+
+def virtio_script(request, pci, features):
+    device, queue, readable, writable, contents = request
+    script = bytes([device + (0x80 if pci else 0), START, features])
+    if device == 3:  # somewhere to be told of ports
+        script += virtio_chain(2, 0, 0, (), (8,)) + virtio_chain(2, 0, 1, (), (8,))
+    script += struct.pack("<BHB", BYTES, 0, len(contents)) + contents
+    for first in (0, 4):
+        script += virtio_chain(queue, features, first, readable, writable)
+        script += struct.pack("<BH", TIME, 3000)
+    if device in (2, 3):
+        script += virtio_chain(0, features, 0, (), (4096,)) + struct.pack("<BHB", DELIVER, 100, 0)
+    return script + bytes([NOTIFY, queue])
+
+
 def main(folder):
     images = {"image": linux_image(), "elf": elf_program()}
     images["image.gz"] = gzip.compress(images["image"], mtime=0)
@@ -133,6 +173,11 @@ def main(folder):
             write(os.path.join(folder, "share"), f"{name}-{writable}", content)
     for name, content in OVERLAYS.items():
         write(os.path.join(folder, "overlay"), name, overlay(*content))
+    for name, request in REQUESTS.items():
+        for bus, pci in (("mmio", False), ("pci", True)):
+            for features in (0x30, 0x33, 0x87):
+                script = virtio_script(request, pci, features)
+                write(os.path.join(folder, "virtio"), f"{name}-{bus}-{features:x}", script)
     for number, words in enumerate(OPTIONS):
         write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
 
