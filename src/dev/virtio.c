@@ -108,6 +108,17 @@ void virtio_queue_enable(struct virtio *virtio, struct virtqueue *queue) {
     queue->given = 0;
 }
 
+void virtio_queue_rest(struct virtio *virtio, uint32_t idx) {
+    struct virtqueue *queue = virtio_queue(virtio, idx);
+    if (queue == NULL || !queue->ready) {
+        return;
+    }
+    queue->ready = false;
+    if (virtio->kind->rested != NULL) {
+        virtio->kind->rested(virtio, idx);
+    }
+}
+
 void virtio_notify(struct virtio *virtio, uint32_t queue_idx) {
     const struct virtqueue *queue = virtio_queue(virtio, queue_idx);
     if (queue != NULL && queue->ready && virtio_works(virtio) && virtio->kind->notified != NULL) {

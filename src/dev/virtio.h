@@ -59,6 +59,8 @@ struct virtio_kind {
     uint16_t id; /* device ID, section 5 */
     /** The driver says that there is something in a queue. Only of a device that works. */
     void (*notified)(struct virtio *virtio, unsigned queue);
+    /** The driver has put a queue to rest: what is under way there is forgotten. */
+    void (*rested)(struct virtio *virtio, unsigned queue);
     /** The driver writes into the configuration, inside it; NULL: it is for reading only. */
     void (*configured)(struct virtio *virtio, unsigned offset, uint64_t value, unsigned size_bytes);
     void (*reset)(struct virtio *virtio);
@@ -124,6 +126,8 @@ struct virtqueue *virtio_queue(struct virtio *virtio, uint32_t idx);
 void virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 /** Rings that do not lie in RAM, aligned, break the device. */
 void virtio_queue_enable(struct virtio *virtio, struct virtqueue *queue);
+/** The device lets go of the rings. */
+void virtio_queue_rest(struct virtio *virtio, uint32_t idx);
 void virtio_notify(struct virtio *virtio, uint32_t queue_idx);
 /** Bytes beyond the end read as 0, and writes there are ignored. @param size_bytes  1, 2, 4 or 8 */
 uint64_t virtio_config_read(const struct virtio *virtio, uint64_t offset, unsigned size_bytes);

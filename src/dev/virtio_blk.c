@@ -269,10 +269,18 @@ static void blk_notified(struct virtio *virtio, unsigned queue) {
 /* -- Life -------------------------------------------------------------------------------------- */
 
 /* What is under way is not done: the driver has given up waiting for it. */
-static void blk_reset(struct virtio *virtio) {
-    struct virtio_blk *blk = of(virtio);
+static void requests_forget(struct virtio_blk *blk) {
     blk->request_count = 0;
     timer_cancel(&blk->timer);
+}
+
+static void blk_rested(struct virtio *virtio, unsigned queue) {
+    (void)queue;
+    requests_forget(of(virtio));
+}
+
+static void blk_reset(struct virtio *virtio) {
+    requests_forget(of(virtio));
 }
 
 static void blk_state(const struct virtio *virtio, struct stream *stream) {
@@ -321,6 +329,7 @@ struct virtio *virtio_blk_new(struct ram *ram, struct sched *sched,
         .name = "virtio-blk",
         .id = DEVICE_ID,
         .notified = blk_notified,
+        .rested = blk_rested,
         .reset = blk_reset,
         .state = blk_state,
         .free = blk_free,

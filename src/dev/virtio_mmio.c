@@ -103,7 +103,7 @@ static void queue_register_write(struct virtio_mmio *mmio, uint64_t offset, uint
         return;
     }
     if (offset == MMIO_QUEUE_READY && value == 0) {
-        queue->ready = false;
+        virtio_queue_rest(mmio->virtio, mmio->queue_sel);
     } else if (offset == MMIO_QUEUE_READY) {
         virtio_queue_enable(mmio->virtio, queue);
     } else if (queue->ready) {

@@ -263,6 +263,13 @@ static void test_reset_forgets_requests(void **state) {
     reg_put(&fixture.driver, REG_USED, 0); /* outside RAM: nothing may be written there */
     run_on(&fixture, 2 * LATENCY_STEPS);
     assert_int_equal(status_of(&fixture, 0), NONE);
+    driver_start(&fixture.driver, BIT_VERSION_1, 1);
+    ask(&fixture, 0, (struct ask){IN, 7, 512, true});
+    reg_put(&fixture.driver, REG_QUEUE_READY, 0);
+    reg_put(&fixture.driver, REG_QUEUE_READY, 1);
+    run_on(&fixture, 2 * LATENCY_STEPS);
+    assert_int_equal(status_of(&fixture, 0), NONE);
+    assert_int_equal(used_count(&fixture.driver, 0), 0);
     fixture_free(&fixture);
 }
 

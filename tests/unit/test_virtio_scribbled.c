@@ -12,7 +12,7 @@
 
 #include "dev/virtio.h"
 
-enum { ROUNDS = 10000, NOTIFICATIONS = 40, SCRIBBLED_BYTES = 0x40000, DISK_BYTES = 1 << 20 };
+enum { ROUNDS = 2000, NOTIFICATIONS = 40, SCRIBBLED_BYTES = 0x40000, DISK_BYTES = 1 << 20 };
 enum { LATENCY_NS = 1000 };
 
 struct scribbler {
