@@ -35,7 +35,6 @@ static void queues_rest(struct virtio *virtio) {
 void virtio_reset(struct virtio *virtio) {
     virtio->accepted = 0;
     virtio->status = 0;
-    virtio->config_generation = 0;
     queues_rest(virtio);
     virtio->kind->reset(virtio);
     virtio_acknowledge(virtio, UINT8_MAX);
@@ -136,13 +135,6 @@ void virtio_config_put(struct virtio *virtio, unsigned offset, uint64_t value,
     }
 }
 
-void virtio_config_changed(struct virtio *virtio) {
-    virtio->config_generation++;
-    if (virtio_works(virtio)) {
-        virtio_interrupt(virtio, VIRTIO_CONFIG);
-    }
-}
-
 uint64_t virtio_config_read(const struct virtio *virtio, uint64_t offset, unsigned size_bytes) {
     uint64_t value = 0;
     for (unsigned i = 0; i < size_bytes && offset + i < virtio->config_bytes; i++) {
@@ -182,7 +174,6 @@ void virtio_state(const struct virtio *virtio, struct stream *stream) {
     stream_u64(stream, virtio->accepted);
     stream_u8(stream, virtio->status);
     stream_u8(stream, virtio->causes);
-    stream_u32(stream, virtio->config_generation);
     stream_bytes(stream, virtio->config, virtio->config_bytes);
     for (unsigned i = 0; i < virtio->queue_count; i++) {
         virtqueue_state(&virtio->queues[i], stream);

@@ -77,9 +77,8 @@ struct virtio {
     uint64_t accepted;
     uint8_t status;
     uint8_t causes; /* enum virtio_cause, not acknowledged: the line is high while there is one */
-    uint32_t config_generation;
     unsigned config_bytes;
-    uint8_t config[VIRTIO_CONFIG_BYTES_MAX];
+    uint8_t config[VIRTIO_CONFIG_BYTES_MAX]; /* never changes, so neither does its generation */
     unsigned queue_count;
     struct virtqueue queues[VIRTIO_QUEUES_MAX];
 };
@@ -108,8 +107,6 @@ static inline bool virtio_works(const struct virtio *virtio) {
 void virtio_break(struct virtio *virtio);
 /** Raises the interrupt. */
 void virtio_interrupt(struct virtio *virtio, enum virtio_cause cause);
-/** The configuration has changed: tells the driver. */
-void virtio_config_changed(struct virtio *virtio);
 
 /* For transports. Queues that do not exist have size 0. */
 

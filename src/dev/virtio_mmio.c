@@ -27,7 +27,6 @@ enum mmio_register {
     MMIO_QUEUE_USED = 0x0a0,
     MMIO_SHM_LENGTH = 0x0b0, /* of shared memory regions: there are none */
     MMIO_SHM_BASE_END = 0x0c0,
-    MMIO_CONFIG_GENERATION = 0x0fc,
     MMIO_CONFIG = 0x100
 };
 
@@ -62,8 +61,6 @@ static uint32_t register_read(struct virtio_mmio *mmio, uint64_t offset) {
         return virtio->causes;
     case MMIO_STATUS:
         return virtio->status;
-    case MMIO_CONFIG_GENERATION:
-        return virtio->config_generation;
     default: /* a shared memory region that does not exist has length and base -1 */
         return offset >= MMIO_SHM_LENGTH && offset < MMIO_SHM_BASE_END ? UINT32_MAX : 0;
     }

@@ -26,7 +26,6 @@ enum common_register {
     COMMON_CONFIG_VECTOR = 16,
     COMMON_QUEUE_COUNT = 18,
     COMMON_STATUS = 20,
-    COMMON_CONFIG_GENERATION = 21,
     COMMON_QUEUE_SELECT = 22,
     COMMON_QUEUE_SIZE = 24,
     COMMON_QUEUE_VECTOR = 26,
@@ -120,8 +119,6 @@ static uint32_t common_read(struct virtio_pci *pci, uint64_t offset) {
         return virtio->queue_count;
     case COMMON_STATUS:
         return virtio->status;
-    case COMMON_CONFIG_GENERATION:
-        return (uint8_t)virtio->config_generation;
     case COMMON_QUEUE_SELECT:
         return pci->queue_select;
     default:
