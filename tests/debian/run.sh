@@ -77,7 +77,7 @@ case $part in
 same) same ;;
 use)
     copy_disk
-    talk tests/debian/use.py
+    talk tests/debian/use.py "$work/use.console"
     check_disk
     ;;
 ssh)

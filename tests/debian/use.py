@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A session with Debian on its console, as a person would have it.
 
-usage: tests/debian/use.py COMMAND...     (what boots it)
-
-What the terminal shows goes to out/tests/debian/use.console.
+usage: tests/debian/use.py FILE COMMAND...     (where to keep what appears, and what boots it)
 """
 import pathlib
 import sys
@@ -92,10 +90,8 @@ def use(console):
 
 
 def main():
-    log = ROOT / "out/tests/debian/use.console"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w", encoding="utf-8") as shown, \
-         Session(sys.argv[1:], PATIENCE_S, shown) as session:
+    with open(sys.argv[1], "w", encoding="utf-8") as shown, \
+         Session(sys.argv[2:], PATIENCE_S, shown) as session:
         console = Console(session)
         try:
             use(console)
