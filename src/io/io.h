@@ -48,8 +48,11 @@ void watch_wake(struct watch *watch);
 
 /* -- Endpoints: the host's ends of what comes in and goes out ---------------------------------- */
 
-/** Ethernet, without its checksum: a header of 14 bytes, 1500 of payload. */
-enum { FRAME_BYTES_MAX = 1514 };
+/**
+ * Ethernet, without its checksum: a header of 14 bytes, 1500 of payload. What goes out may be more,
+ * up to the most that IPv4 can tell the size of: a piece of TCP that a wire would carry as many.
+ */
+enum { FRAME_BYTES_MAX = 1514, FRAME_OUT_BYTES_MAX = 14 + 65535 };
 
 /** How an endpoint is. */
 enum endpoint_state {

@@ -187,7 +187,7 @@ void net_close(struct net *net) {
 /* -- Frames ------------------------------------------------------------------------------------ */
 
 void net_send(struct net *net, const uint8_t *frame, size_t size_bytes) {
-    if (net->slirp != NULL && size_bytes >= FRAME_BYTES_MIN && size_bytes <= FRAME_BYTES_MAX) {
+    if (net->slirp != NULL && size_bytes >= FRAME_BYTES_MIN && size_bytes <= FRAME_OUT_BYTES_MAX) {
         slirp_input(net->slirp, frame, (int)size_bytes);
     }
 }

@@ -301,7 +301,7 @@ static void test_who_can_speak_first(void **state) {
 static void test_frames_of_no_use_are_lost(void **state) {
     (void)state;
     struct packet packet;
-    uint8_t large[FRAME_BYTES_MAX + 1] = {0};
+    static uint8_t large[FRAME_OUT_BYTES_MAX + 1];
     struct net *net = open_net(&plain);
     arp_make(&packet, 1, ROUTER_IP);
     for (size_t size = 0; size < packet.size_bytes; size++) {
@@ -310,10 +310,10 @@ static void test_frames_of_no_use_are_lost(void **state) {
     memcpy(large, packet.bytes, packet.size_bytes);
     net_send(net, large, sizeof large);
     assert_false(next_packet(net, &packet, 5));
-    net_send(net, large, FRAME_BYTES_MAX);
+    net_send(net, large, FRAME_OUT_BYTES_MAX);
     assert_true(next_packet(net, &packet, PATIENCE_MS));
     /* What does not fit is no obstacle for what comes behind it. */
-    net_send(net, large, FRAME_BYTES_MAX);
+    net_send(net, large, FRAME_OUT_BYTES_MAX);
     assert_int_equal(net_take(net, packet.bytes, 20), 0);
     assert_false(next_packet(net, &packet, 5));
     net_close(net);
