@@ -52,6 +52,8 @@ test | soak) suites="
     debian-same   tests/debian/run.sh same
     debian-ssh    tests/debian/run.sh ssh
     litmus        tests/guest/run.sh litmus
+    boot-disk     tests/boot/run.sh disk $tier
+    boot-network  tests/boot/run.sh network $tier
     stress        tests/boot/run.sh stress $tier" ;;
 fuzz) suites='
     diff          tests/diff/run.sh fuzz

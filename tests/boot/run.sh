@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian kernel's boot: the same bits in every run, and wherever a run is cut.
 #
-# usage: tests/boot/run.sh same|many|parallel|stress|cut|check|sleep|ends|once|refer test|soak
+# usage: tests/boot/run.sh PART test|soak
+# PART is one of these:
 #   same   on 1, 2, 4 and 8 harts: runs with other environments, address-space layouts and host load
 #          end alike, in both engines; no timer is late; host memory stays near what the guest
 #          touched
@@ -10,6 +11,10 @@
 #   parallel  it boots under token, with and without a bound on the skew, and free
 #   stress stress-ng on 4 harts under each policy (needs tools/setup bench); OPS=PERCENT of it (10;
 #          soak 100)
+#   disk   fio writes to a disk and finds what it wrote, on 4 harts under each policy, and under
+#          lockstep with the same bits (needs tools/setup bench, as does the next)
+#   network  iperf3 between guest and host both ways, and small messages, under each policy, and
+#          with both engines side by side
 #   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
 #          dropped and in both engines, is that of fresh runs that stop there
 #   check  the engines side by side: no difference after any grant
@@ -138,6 +143,68 @@ stressed() {
     done
 }
 
+# bench_guest NAME WORK OPTION...: the outcome of a work of tools/bench on 4 harts.
+bench_guest() {
+    local name=$1 task=$2
+    shift 2
+    outcome "$name" timeout 600 "$program" run --kernel out/guest/vmlinux --memory 1G --smp 4 \
+        --initrd out/bench/workloads.cpio --append "quiet sandglass.work=$task" "$@"
+}
+
+# bench_report WHAT END NAME LINE: unless the work ended well, and said so.
+bench_report() {
+    local complaint=''
+    if [[ $2 != 'exit 0 '* ]]; then
+        complaint=$2
+    elif ! tr -d '\r' <"$work/$3.console" | grep -qx "bench: $4"; then
+        complaint="not '$4': $(grep -a '^bench: ' "$work/$3.console" | head -n 4 | tr '\r\n' '  ')"
+    fi
+    report "$1" "$complaint"
+}
+
+disk() {
+    local policy end first=''
+    truncate -s 0 "$work/disk.img"
+    truncate -s 512M "$work/disk.img"
+    for policy in lockstep $policies; do
+        end=$(bench_guest disk disk-verify --icount sleep=off --time "$policy" \
+            --drive "file=$work/disk.img")
+        bench_report "fio --verify, --time $policy" "$end" disk \
+            '0;131072;131072 is error; KiB read; KiB written'
+        [ "$policy" != lockstep ] || [ -z "$first" ] ||
+            report 'fio twice, --time lockstep' "$([ "$end" = "$first" ] ||
+                echo "first $first, then $end")"
+        first=${first:-$end}
+    done
+    report 'the disk of fio' "$(cmp -n $((512 << 20)) "$work/disk.img" /dev/zero 2>&1)"
+    rm "$work/disk.img"
+}
+
+# network_run WORK LINE SERVER OPTION...: SERVER runs on the host meanwhile, at port $port.
+network_run() {
+    local task=$1 line=$2 server=$3 end pid
+    shift 3
+    # shellcheck disable=SC2086 # a command
+    timeout 600 $server >"$work/server.log" 2>&1 &
+    pid=$!
+    end=$(bench_guest network "$task sandglass.port=$port" --net user,restrict=off "$@")
+    bench_report "$task $*" "$end" network "$line"
+    kill $pid 2>/dev/null || true
+    wait $pid || true
+}
+
+network() {
+    local policy port echo='python3 tools/bench.d/guest/echo.py serve'
+    port=$(python3 -c 'import socket
+print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    for policy in $policies; do
+        network_run network-send '128 MBytes receiver' "iperf3 -s -1 -p $port" --time "$policy"
+        network_run network-receive '128 MBytes receiver' "iperf3 -s -1 -p $port" --time "$policy"
+        network_run network-answer '3000 of 3000 messages answered' "$echo $port" --time "$policy"
+    done
+    network_run network-answer '3000 of 3000 messages answered' "$echo $port" --engine check
+}
+
 sleeping() {
     local off on
     surroundings=0
@@ -247,6 +314,8 @@ same) same ;;
 many) many ;;
 parallel) parallel ;;
 stress) stressed ;;
+disk) disk ;;
+network) network ;;
 once) once ;;
 refer) referring ;;
 check) checked ;;
