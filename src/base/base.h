@@ -85,31 +85,58 @@ static inline int64_t add_sat_i64(int64_t a, int64_t b) {
     return a < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* -- stream.c: a bounded walk over fields ------------------------------------------------------ */
+/* -- stream.c: a walk over fields, either way ------------------------------------------------- */
 
 /** Receives bytes of a walk in order. */
 typedef void stream_fn(void *owner, const void *bytes, size_t size_bytes);
+/** Gives the next bytes of a walk. @return false when there are not so many. */
+typedef bool stream_take_fn(void *owner, void *bytes, size_t size_bytes);
 /** Receives the name of the fields that follow, each of @p size_bytes, up to the next name. */
 typedef void stream_name_fn(void *owner, const char *name, size_t size_bytes);
 
 /**
- * Sink that state walks write to, little-endian and without padding. Owners of state have one
- * function `x_state(x, stream)` that names each field once, in a fixed order.
+ * State walks go over fields in a fixed order, little-endian and without padding, and either tell
+ * them (put) or set them (take). Owners of state have one function `x_state(x, stream)` that names
+ * each field once. What follows from fields they make anew behind them, where stream_sets() says
+ * so. The first defect ends a walk that sets: all that follows is zero.
  */
 struct stream {
-    stream_fn *put;
+    stream_fn *put;       /* tells: receives each field; NULL in a walk that sets */
+    stream_take_fn *take; /* sets: gives each field; NULL in a walk that tells */
     void *owner;
     stream_name_fn *name; /* may be NULL: only who shows fields to people wants their names */
+    const char *defect;   /* sets: why these bytes are no state, to follow a file's name; or NULL */
 };
 
-void stream_u8(struct stream *stream, uint8_t value);
-void stream_u16(struct stream *stream, uint16_t value);
-void stream_u32(struct stream *stream, uint32_t value);
-void stream_u64(struct stream *stream, uint64_t value);
-void stream_bool(struct stream *stream, bool value);
-void stream_bytes(struct stream *stream, const void *bytes, size_t size_bytes);
+/** Does this walk set the fields? */
+static inline bool stream_sets(const struct stream *stream) {
+    return stream->take != NULL;
+}
+
+/** Is all well so far? Where not, what has been set is zero or in its range, but means nothing. */
+static inline bool stream_sound(const struct stream *stream) {
+    return stream->defect == NULL;
+}
+
+/** A walk that sets goes on only if @p holds. @return stream_sound(). */
+bool stream_expect(struct stream *stream, bool holds, const char *defect);
+
+void stream_u8(struct stream *stream, uint8_t *value);
+void stream_u16(struct stream *stream, uint16_t *value);
+void stream_u32(struct stream *stream, uint32_t *value);
+void stream_u64(struct stream *stream, uint64_t *value);
+void stream_s64(struct stream *stream, int64_t *value);
+void stream_bool(struct stream *stream, bool *value);
+void stream_bytes(struct stream *stream, void *bytes, size_t size_bytes);
+/** A number that tells how many, or which: at most @p max, or it is a defect and becomes 0. */
+void stream_count(struct stream *stream, uint32_t *value, uint32_t max);
+/** What two machines of one kind have in common: other bytes are a defect. */
+void stream_constant(struct stream *stream, uint64_t value, const char *defect);
 /** Names what comes next: a field, or several of @p size_bytes each. */
 void stream_name(struct stream *stream, const char *name, size_t size_bytes);
+
+/** A walk that only tells, for text and the like. */
+void stream_put(struct stream *stream, const void *bytes, size_t size_bytes);
 
 /* -- elf.c: segments and symbols of ELF files -------------------------------------------------- */
 

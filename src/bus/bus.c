@@ -124,10 +124,9 @@ void bus_reset(struct bus *bus) {
     }
 }
 
-void bus_state(const struct bus *bus, struct stream *stream) {
-    ram_state(&bus->ram, stream);
+void bus_state(struct bus *bus, struct stream *stream) {
     for (unsigned i = 0; i < bus->region_count; i++) {
-        stream_u64(stream, bus->regions[i].base);
+        stream_constant(stream, bus->regions[i].base, "is of a machine with other devices");
         bus->regions[i].ops->state(bus->regions[i].device, stream);
     }
 }

@@ -194,9 +194,10 @@ uint64_t ram_touched_pages(const struct ram *ram);
 
 /**
  * Walks base, size, number and contents of every page that is not all zeros, in order, and
- * UINT64_MAX as the end. Cost in proportion to what was touched.
+ * UINT64_MAX as the end. Cost in proportion to what was touched. What is set and was so before is
+ * not written.
  */
-void ram_state(const struct ram *ram, struct stream *stream);
+void ram_state(struct ram *ram, struct stream *stream);
 
 /* -- bus.c: device regions --------------------------------------------------------------------- */
 
@@ -209,7 +210,7 @@ struct device_ops {
     uint64_t (*read)(void *device, uint64_t offset, unsigned size_bytes);
     void (*write)(void *device, uint64_t offset, uint64_t value, unsigned size_bytes);
     void (*reset)(void *device);
-    void (*state)(const void *device, struct stream *stream);
+    void (*state)(void *device, struct stream *stream);
     void (*free)(void *device);
 };
 
@@ -260,7 +261,7 @@ bool bus_write(struct bus *bus, paddr address, unsigned size_bytes, uint64_t val
 
 /** Resets every device, in address order. */
 void bus_reset(struct bus *bus);
-/** Walks RAM and then every device, in address order. */
-void bus_state(const struct bus *bus, struct stream *stream);
+/** Walks every device, in address order. RAM is walked by itself. */
+void bus_state(struct bus *bus, struct stream *stream);
 
 #endif

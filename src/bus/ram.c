@@ -146,17 +146,65 @@ static bool page_is_zero(const uint8_t *bytes) {
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, PAGE_BYTES - 1) == 0;
 }
 
-void ram_state(const struct ram *ram, struct stream *stream) {
+/* -- State ------------------------------------------------------------------------------------- */
+
+static const uint64_t NO_PAGE = UINT64_MAX;
+
+static void pages_tell(struct ram *ram, struct stream *stream) {
     uint64_t count = page_count(ram);
-    stream_u64(stream, ram->base);
-    stream_u64(stream, ram->size_bytes);
     for (uint64_t page = page_touched_from(ram, 0); page < count;
          page = page_touched_from(ram, page + 1)) {
-        const uint8_t *bytes = ram->bytes + (page << PAGE_SHIFT);
+        uint8_t *bytes = ram->bytes + (page << PAGE_SHIFT);
         if (!page_is_zero(bytes)) {
-            stream_u64(stream, page);
+            uint64_t number = page;
+            stream_u64(stream, &number);
             stream_bytes(stream, bytes, PAGE_BYTES);
         }
     }
-    stream_u64(stream, UINT64_MAX);
+    uint64_t end = NO_PAGE;
+    stream_u64(stream, &end);
+}
+
+static void page_set(struct ram *ram, uint64_t page, const uint8_t *bytes) {
+    if (memcmp(ram->bytes + (page << PAGE_SHIFT), bytes, PAGE_BYTES) != 0) {
+        page_write(ram, ram->base + (page << PAGE_SHIFT), bytes, PAGE_BYTES);
+    }
+}
+
+/** Pages that are not told are zeros: those from @p page on, before @p end. */
+static void pages_clear(struct ram *ram, uint64_t page, uint64_t end) {
+    static const uint8_t zeros[PAGE_BYTES];
+    for (page = page_touched_from(ram, page); page < end; page = page_touched_from(ram, page + 1)) {
+        page_set(ram, page, zeros);
+    }
+}
+
+static void pages_take(struct ram *ram, struct stream *stream) {
+    uint8_t bytes[PAGE_BYTES];
+    uint64_t count = page_count(ram);
+    uint64_t next = 0;
+    for (;;) {
+        uint64_t page = NO_PAGE;
+        stream_u64(stream, &page);
+        bool ends = page == NO_PAGE || !stream_sound(stream);
+        if (ends || !stream_expect(stream, page >= next && page < count,
+                                   "holds a page that is not in memory")) {
+            break;
+        }
+        stream_bytes(stream, bytes, sizeof bytes);
+        pages_clear(ram, next, page);
+        page_set(ram, page, bytes);
+        next = page + 1;
+    }
+    pages_clear(ram, next, count);
+}
+
+void ram_state(struct ram *ram, struct stream *stream) {
+    stream_constant(stream, ram->base, "is of a machine with memory elsewhere");
+    stream_constant(stream, ram->size_bytes, "is of a machine with another --memory");
+    if (stream_sets(stream)) {
+        pages_take(ram, stream);
+    } else {
+        pages_tell(ram, stream);
+    }
 }

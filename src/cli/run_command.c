@@ -242,7 +242,7 @@ static struct machine_exit run(struct machine *machine, const struct run_options
 }
 
 /** Everything that is written after a run. @p machine is NULL when there was none. */
-static void report_all(const struct machine *machine, const struct run_options *options,
+static void report_all(struct machine *machine, const struct run_options *options,
                        struct machine_exit *end) {
     char hash[STATE_HASH_CHARS];
     struct error error;

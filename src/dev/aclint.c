@@ -48,11 +48,9 @@ static void mtime_arrives(void *owner, uint64_t offset) {
 }
 
 static void mtimecmp_write(struct cell *cell, uint64_t value) {
-    struct aclint *aclint = cell->aclint;
-    struct post post = {
-        .arrive = mtimecmp_arrives, .owner = cell, .value = value, .kind = aclint->post_kind};
+    const struct aclint *aclint = cell->aclint;
     cell->mtimecmp = value;
-    sched_post(aclint->sched, cell->hart, &post);
+    sched_post(aclint->sched, cell->hart, aclint->post_kind, value);
 }
 
 /* Harts agree on the ticks when they have the same offset: it makes the ticks read value here
@@ -61,11 +59,7 @@ static void mtime_write(struct aclint *aclint, uint64_t value) {
     struct sched *sched = aclint->sched;
     uint64_t offset = value - (uint64_t)(sched_now(sched) / sched->tick_ns);
     for (unsigned hart = 0; hart < sched->vcpu_count; hart++) {
-        struct post post = {.arrive = mtime_arrives,
-                            .owner = &aclint->cells[hart],
-                            .value = offset,
-                            .kind = (uint16_t)(aclint->post_kind + 1)};
-        sched_post(sched, hart, &post);
+        sched_post(sched, hart, (uint16_t)(aclint->post_kind + 1), offset);
     }
 }
 
@@ -168,12 +162,12 @@ static void aclint_reset(void *device) {
 }
 
 /* Comparators are walked with their vCPU. */
-static void aclint_state(const void *device, struct stream *stream) {
-    const struct aclint *aclint = device;
+static void aclint_state(void *device, struct stream *stream) {
+    struct aclint *aclint = device;
     for (unsigned hart = 0; hart < aclint->sched->vcpu_count; hart++) {
-        const struct cell *cell = &aclint->cells[hart];
-        stream_bool(stream, cell->msip);
-        stream_u64(stream, cell->mtimecmp);
+        struct cell *cell = &aclint->cells[hart];
+        stream_bool(stream, &cell->msip);
+        stream_u64(stream, &cell->mtimecmp);
     }
 }
 
@@ -198,6 +192,8 @@ void *aclint_new(struct sched *sched, const struct line *timer_lines,
             return NULL;
         }
         comparator_set(&cell->comparator, UINT64_MAX, true);
+        sched_connect(sched, hart, post_kind, mtimecmp_arrives, cell);
+        sched_connect(sched, hart, (uint16_t)(post_kind + 1), mtime_arrives, cell);
     }
     return aclint;
 }

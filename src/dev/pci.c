@@ -222,15 +222,17 @@ static void ecam_reset(void *device) {
     }
 }
 
-static void ecam_state(const void *device, struct stream *stream) {
-    const struct pci *pci = device;
+static void ecam_state(void *device, struct stream *stream) {
+    struct pci *pci = device;
     for (unsigned slot = 0; slot < PCI_SLOTS; slot++) {
-        const struct pci_function *function = pci->functions[slot];
+        struct pci_function *function = pci->functions[slot];
         if (function == NULL) {
             continue;
         }
-        stream_u32(stream, slot);
+        stream_constant(stream, slot, "is of a machine with other PCI devices");
         stream_bytes(stream, function->config, sizeof function->config);
+        function->interrupts =
+            (pci_config_get(function, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT) != 0;
         if (function->kind->state != NULL) {
             function->kind->state(function, stream);
         }
@@ -252,7 +254,7 @@ static void region_reset(void *device) {
     (void)device;
 }
 
-static void region_state(const void *device, struct stream *stream) {
+static void region_state(void *device, struct stream *stream) {
     (void)device;
     (void)stream;
 }

@@ -50,7 +50,7 @@ struct pci_kind {
     void (*config_read)(struct pci_function *function, unsigned offset, unsigned size_bytes);
     void (*config_written)(struct pci_function *function, unsigned offset, unsigned size_bytes);
     void (*reset)(struct pci_function *function);
-    void (*state)(const struct pci_function *function, struct stream *stream);
+    void (*state)(struct pci_function *function, struct stream *stream);
     void (*free)(struct pci_function *function);
 };
 

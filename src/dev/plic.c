@@ -64,8 +64,12 @@ static unsigned context_best(const struct plic *plic, const struct context *cont
     return best;
 }
 
+static bool context_level(const struct plic *plic, const struct context *context) {
+    return plic->priority[context_best(plic, context)] > context->threshold;
+}
+
 static void context_update(const struct plic *plic, struct context *context) {
-    bool level = plic->priority[context_best(plic, context)] > context->threshold;
+    bool level = context_level(plic, context);
     if (level != context->level) {
         context->level = level;
         line_set(&context->line, level);
@@ -216,21 +220,35 @@ static void plic_reset(void *device) {
     }
 }
 
-static void words_state(const uint32_t *words, struct stream *stream) {
+static void words_state(uint32_t *words, struct stream *stream) {
     for (unsigned i = 0; i < WORDS; i++) {
-        stream_u32(stream, words[i]);
+        stream_u32(stream, &words[i]);
     }
 }
 
-static void plic_state(const void *device, struct stream *stream) {
-    const struct plic *plic = device;
+/* What lines were told is no field; where they lead it has been felt, or is under way. */
+static void state_set(struct plic *plic) {
+    plic->priority[0] = 0;
+    for (unsigned i = 0; i < PLIC_SOURCES; i++) {
+        plic->priority[i] &= PRIORITY_MASK;
+    }
+    for (unsigned i = 0; i < plic->context_count; i++) {
+        plic->contexts[i].level = context_level(plic, &plic->contexts[i]);
+    }
+}
+
+static void plic_state(void *device, struct stream *stream) {
+    struct plic *plic = device;
     stream_bytes(stream, plic->priority, sizeof plic->priority);
     words_state(plic->high, stream);
     words_state(plic->pending, stream);
     words_state(plic->in_service, stream);
     for (unsigned i = 0; i < plic->context_count; i++) {
         words_state(plic->contexts[i].enabled, stream);
-        stream_u32(stream, plic->contexts[i].threshold);
+        stream_u32(stream, &plic->contexts[i].threshold);
+    }
+    if (stream_sets(stream)) {
+        state_set(plic);
     }
 }
 

@@ -142,14 +142,14 @@ static void rtc_reset(void *device) {
     rtc_update_line(rtc);
 }
 
-static void rtc_state(const void *device, struct stream *stream) {
-    const struct rtc *rtc = device;
-    stream_u64(stream, rtc->offset_ns);
-    stream_u32(stream, rtc->time_high);
-    stream_u64(stream, rtc->alarm_ns);
-    stream_bool(stream, rtc->alarm_running);
-    stream_bool(stream, rtc->irq_enabled);
-    stream_bool(stream, rtc->irq_pending);
+static void rtc_state(void *device, struct stream *stream) {
+    struct rtc *rtc = device;
+    stream_u64(stream, &rtc->offset_ns);
+    stream_u32(stream, &rtc->time_high);
+    stream_u64(stream, &rtc->alarm_ns);
+    stream_bool(stream, &rtc->alarm_running);
+    stream_bool(stream, &rtc->irq_enabled);
+    stream_bool(stream, &rtc->irq_pending);
     timer_state(&rtc->timer, stream);
 }
 

@@ -43,7 +43,7 @@ static void syscon_reset(void *device) {
     (void)device;
 }
 
-static void syscon_state(const void *device, struct stream *stream) {
+static void syscon_state(void *device, struct stream *stream) {
     (void)device;
     (void)stream;
 }

@@ -81,7 +81,7 @@ struct uart {
     bool overrun;   /* LSR_OE */
     bool thr_empty; /* the interrupt, not the state: set by emptying or enabling, cleared by IIR */
     uint8_t received[FIFO_BYTES];
-    uint8_t received_count;
+    uint32_t received_count;
     struct line line;
     struct port *port;
 };
@@ -89,7 +89,7 @@ struct uart {
 /* -- Receiver ---------------------------------------------------------------------------------- */
 
 static unsigned receiver_room(const struct uart *uart) {
-    return (uart->fifo_on ? FIFO_BYTES : 1) - (unsigned)uart->received_count;
+    return (uart->fifo_on ? FIFO_BYTES : 1) - uart->received_count;
 }
 
 /* A full FIFO keeps what it has; a full receiver buffer without FIFO is overwritten. */
@@ -314,20 +314,20 @@ static void uart_reset(void *device) {
     uart_settle(uart);
 }
 
-static void uart_state(const void *device, struct stream *stream) {
-    const struct uart *uart = device;
-    stream_u8(stream, uart->ier);
-    stream_u8(stream, uart->lcr);
-    stream_u8(stream, uart->mcr);
-    stream_u8(stream, uart->scr);
-    stream_u8(stream, uart->dll);
-    stream_u8(stream, uart->dlm);
-    stream_u8(stream, uart->msr_deltas);
-    stream_bool(stream, uart->fifo_on);
-    stream_u8(stream, uart->trigger_bytes);
-    stream_bool(stream, uart->overrun);
-    stream_bool(stream, uart->thr_empty);
-    stream_u8(stream, uart->received_count);
+static void uart_state(void *device, struct stream *stream) {
+    struct uart *uart = device;
+    stream_u8(stream, &uart->ier);
+    stream_u8(stream, &uart->lcr);
+    stream_u8(stream, &uart->mcr);
+    stream_u8(stream, &uart->scr);
+    stream_u8(stream, &uart->dll);
+    stream_u8(stream, &uart->dlm);
+    stream_u8(stream, &uart->msr_deltas);
+    stream_bool(stream, &uart->fifo_on);
+    stream_u8(stream, &uart->trigger_bytes);
+    stream_bool(stream, &uart->overrun);
+    stream_bool(stream, &uart->thr_empty);
+    stream_count(stream, &uart->received_count, sizeof uart->received);
     stream_bytes(stream, uart->received, uart->received_count);
     port_state(uart->port, stream);
 }

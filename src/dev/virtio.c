@@ -26,9 +26,13 @@ void virtio_break(struct virtio *virtio) {
     }
 }
 
+static void queue_rest(struct virtqueue *queue) {
+    *queue = (struct virtqueue){.size = VIRTIO_QUEUE_SIZE_MAX};
+}
+
 static void queues_rest(struct virtio *virtio) {
     for (unsigned i = 0; i < virtio->queue_count; i++) {
-        virtio->queues[i] = (struct virtqueue){.size = VIRTIO_QUEUE_SIZE_MAX};
+        queue_rest(&virtio->queues[i]);
     }
 }
 
@@ -170,13 +174,26 @@ void virtio_free(struct virtio *virtio) {
     }
 }
 
-void virtio_state(const struct virtio *virtio, struct stream *stream) {
-    stream_u64(stream, virtio->accepted);
-    stream_u8(stream, virtio->status);
-    stream_u8(stream, virtio->causes);
-    stream_bytes(stream, virtio->config, virtio->config_bytes);
+static void queue_state(const struct virtio *virtio, struct virtqueue *queue,
+                        struct stream *stream) {
+    virtqueue_state(queue, stream);
+    uint32_t size = queue->size;
+    bool sound = size >= 1 && size <= VIRTIO_QUEUE_SIZE_MAX && (size & (size - 1)) == 0 &&
+                 (!queue->ready || rings_fit(virtio, queue));
+    if (!stream_expect(stream, sound, "holds a queue that no driver can make")) {
+        queue_rest(queue);
+    }
+}
+
+void virtio_state(struct virtio *virtio, struct stream *stream) {
+    stream_u64(stream, &virtio->accepted);
+    stream_u8(stream, &virtio->status);
+    stream_u8(stream, &virtio->causes);
+    for (unsigned i = 0; i < virtio->config_bytes; i++) {
+        stream_constant(stream, virtio->config[i], "is of a machine with another virtio device");
+    }
     for (unsigned i = 0; i < virtio->queue_count; i++) {
-        virtqueue_state(&virtio->queues[i], stream);
+        queue_state(virtio, &virtio->queues[i], stream);
     }
     if (virtio->kind->state != NULL) {
         virtio->kind->state(virtio, stream);

@@ -64,7 +64,7 @@ struct virtio_kind {
     /** The driver writes into the configuration, inside it; NULL: it is for reading only. */
     void (*configured)(struct virtio *virtio, unsigned offset, uint64_t value, unsigned size_bytes);
     void (*reset)(struct virtio *virtio);
-    void (*state)(const struct virtio *virtio, struct stream *stream);
+    void (*state)(struct virtio *virtio, struct stream *stream);
     void (*free)(struct virtio *virtio);
 };
 
@@ -132,7 +132,7 @@ void virtio_config_write(struct virtio *virtio, uint64_t offset, uint64_t value,
                          unsigned size_bytes);
 /** Clears causes, and with the last one the line. @return Those that stood before. */
 uint8_t virtio_acknowledge(struct virtio *virtio, uint8_t causes);
-void virtio_state(const struct virtio *virtio, struct stream *stream);
+void virtio_state(struct virtio *virtio, struct stream *stream);
 
 /* -- virtqueue.c: chains of buffers ------------------------------------------------------------ */
 
@@ -190,6 +190,6 @@ struct virtio_port {
 };
 
 /** Walks one queue. */
-void virtqueue_state(const struct virtqueue *queue, struct stream *stream);
+void virtqueue_state(struct virtqueue *queue, struct stream *stream);
 
 #endif

@@ -70,8 +70,8 @@ static void p9_reset(struct virtio *virtio) {
     share_reset(device->share);
 }
 
-static void p9_state(const struct virtio *virtio, struct stream *stream) {
-    const struct virtio_9p *device = (const struct virtio_9p *)virtio;
+static void p9_state(struct virtio *virtio, struct stream *stream) {
+    struct virtio_9p *device = (struct virtio_9p *)virtio;
     timer_state(&device->timer, stream);
     share_state(device->share, stream);
 }

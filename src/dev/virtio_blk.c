@@ -79,7 +79,7 @@ struct virtio_blk {
     struct timer timer; /* armed for the first request */
     vtime latency_ns;
     char serial[SERIAL_BYTES];
-    unsigned request_count;
+    uint32_t request_count;
     struct request requests[VIRTIO_QUEUE_SIZE_MAX]; /* in the order of their arrival */
     uint8_t piece[PIECE_BYTES];
 };
@@ -283,12 +283,12 @@ static void blk_reset(struct virtio *virtio) {
     requests_forget(of(virtio));
 }
 
-static void blk_state(const struct virtio *virtio, struct stream *stream) {
-    const struct virtio_blk *blk = (const struct virtio_blk *)virtio;
-    stream_u32(stream, blk->request_count);
+static void blk_state(struct virtio *virtio, struct stream *stream) {
+    struct virtio_blk *blk = (struct virtio_blk *)virtio;
+    stream_count(stream, &blk->request_count, COUNT(blk->requests));
     for (unsigned i = 0; i < blk->request_count; i++) {
-        stream_u16(stream, blk->requests[i].head);
-        stream_u64(stream, (uint64_t)blk->requests[i].due_ns);
+        stream_u16(stream, &blk->requests[i].head);
+        stream_s64(stream, &blk->requests[i].due_ns);
     }
     timer_state(&blk->timer, stream);
     disk_state(blk->disk, stream);

@@ -196,8 +196,8 @@ static void console_reset(struct virtio *virtio) {
     memset(of(virtio)->tell, 0, sizeof of(virtio)->tell);
 }
 
-static void console_walk(const struct virtio *virtio, struct stream *stream) {
-    const struct virtio_console *console = (const struct virtio_console *)virtio;
+static void console_walk(struct virtio *virtio, struct stream *stream) {
+    struct virtio_console *console = (struct virtio_console *)virtio;
     stream_bytes(stream, console->tell, console->port_count);
 }
 

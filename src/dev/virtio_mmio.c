@@ -177,11 +177,11 @@ static void mmio_reset(void *device) {
     }
 }
 
-static void mmio_state(const void *device, struct stream *stream) {
-    const struct virtio_mmio *mmio = device;
-    stream_u32(stream, mmio->device_features_sel);
-    stream_u32(stream, mmio->driver_features_sel);
-    stream_u32(stream, mmio->queue_sel);
+static void mmio_state(void *device, struct stream *stream) {
+    struct virtio_mmio *mmio = device;
+    stream_u32(stream, &mmio->device_features_sel);
+    stream_u32(stream, &mmio->driver_features_sel);
+    stream_u32(stream, &mmio->queue_sel);
     if (mmio->virtio != NULL) {
         virtio_state(mmio->virtio, stream);
     }

@@ -326,11 +326,11 @@ static void virtio_pci_reset(struct pci_function *function) {
     virtio_reset(pci->virtio);
 }
 
-static void virtio_pci_state(const struct pci_function *function, struct stream *stream) {
-    const struct virtio_pci *pci = (const struct virtio_pci *)function;
-    stream_u32(stream, pci->device_feature_select);
-    stream_u32(stream, pci->driver_feature_select);
-    stream_u16(stream, pci->queue_select);
+static void virtio_pci_state(struct pci_function *function, struct stream *stream) {
+    struct virtio_pci *pci = (struct virtio_pci *)function;
+    stream_u32(stream, &pci->device_feature_select);
+    stream_u32(stream, &pci->driver_feature_select);
+    stream_u16(stream, &pci->queue_select);
     virtio_state(pci->virtio, stream);
 }
 

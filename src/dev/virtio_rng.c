@@ -43,8 +43,8 @@ static void rng_reset(struct virtio *virtio) {
     (void)virtio;
 }
 
-static void rng_state(const struct virtio *virtio, struct stream *stream) {
-    stream_u64(stream, ((const struct virtio_rng *)virtio)->random);
+static void rng_state(struct virtio *virtio, struct stream *stream) {
+    stream_u64(stream, &((struct virtio_rng *)virtio)->random);
 }
 
 static void rng_free(struct virtio *virtio) {

@@ -273,12 +273,12 @@ size_t chain_write(const struct virtio *virtio, const struct chain *chain, uint6
 
 /* -- State ------------------------------------------------------------------------------------- */
 
-void virtqueue_state(const struct virtqueue *queue, struct stream *stream) {
-    stream_u16(stream, queue->size);
-    stream_bool(stream, queue->ready);
-    stream_u64(stream, queue->descriptors);
-    stream_u64(stream, queue->available);
-    stream_u64(stream, queue->used);
-    stream_u16(stream, queue->taken);
-    stream_u16(stream, queue->given);
+void virtqueue_state(struct virtqueue *queue, struct stream *stream) {
+    stream_u16(stream, &queue->size);
+    stream_bool(stream, &queue->ready);
+    stream_u64(stream, &queue->descriptors);
+    stream_u64(stream, &queue->available);
+    stream_u64(stream, &queue->used);
+    stream_u16(stream, &queue->taken);
+    stream_u16(stream, &queue->given);
 }

@@ -116,6 +116,11 @@ static void counter_inhibit(struct counter *counter, bool inhibited, uint64_t ne
     counter_write(counter, value, next);
 }
 
+void csr_state_set(struct hart *hart) {
+    hart->cycle.inhibited = (hart->mcountinhibit & COUNTER_CY) != 0;
+    hart->instret.inhibited = (hart->mcountinhibit & COUNTER_IR) != 0;
+}
+
 static void set_mcountinhibit(struct hart *hart, uint64_t value) {
     hart->mcountinhibit = (uint32_t)value & (COUNTER_CY | COUNTER_IR);
     counter_inhibit(&hart->cycle, (value & COUNTER_CY) != 0, hart->clock->steps + 1);

@@ -184,54 +184,87 @@ uint64_t hart_retired(const struct hart *hart) {
 
 /* Names are for people who compare two harts: see stream_name(). */
 
-static void state_u64s(struct stream *stream, const char *name, const uint64_t *values,
-                       size_t count) {
+static void state_u64s(struct stream *stream, const char *name, uint64_t *values, size_t count) {
     stream_name(stream, name, sizeof *values);
     for (size_t i = 0; i < count; i++) {
-        stream_u64(stream, values[i]);
+        stream_u64(stream, &values[i]);
     }
 }
 
-static void state_u32(struct stream *stream, const char *name, uint32_t value) {
-    stream_name(stream, name, sizeof value);
+static void state_u32(struct stream *stream, const char *name, uint32_t *value) {
+    stream_name(stream, name, sizeof *value);
     stream_u32(stream, value);
 }
 
-static void state_u8(struct stream *stream, const char *name, uint8_t value) {
-    stream_name(stream, name, sizeof value);
+static void state_u8(struct stream *stream, const char *name, uint8_t *value) {
+    stream_name(stream, name, sizeof *value);
     stream_u8(stream, value);
 }
 
 #define REGISTER(name) {#name, &hart->name}
 
-static void state_traps(const struct hart *hart, struct stream *stream) {
+static void state_traps(struct hart *hart, struct stream *stream) {
     const struct {
         const char *name;
-        const uint64_t *value;
+        uint64_t *value;
     } registers[] = {
         {"interrupt lines", &hart->lines},
-        REGISTER(mip),     REGISTER(mie),      REGISTER(mideleg),  REGISTER(medeleg),
-        REGISTER(mtvec),   REGISTER(mscratch), REGISTER(mepc),     REGISTER(mcause),
-        REGISTER(mtval),   REGISTER(stvec),    REGISTER(sscratch), REGISTER(sepc),
-        REGISTER(scause),  REGISTER(stval),    REGISTER(satp),     REGISTER(stimecmp),
-        REGISTER(menvcfg), REGISTER(senvcfg),  REGISTER(mstatus),
+        REGISTER(mip),
+        REGISTER(mie),
+        REGISTER(mideleg),
+        REGISTER(medeleg),
+        REGISTER(mtvec),
+        REGISTER(mscratch),
+        REGISTER(mepc),
+        REGISTER(mcause),
+        REGISTER(mtval),
+        REGISTER(stvec),
+        REGISTER(sscratch),
+        REGISTER(sepc),
+        REGISTER(scause),
+        REGISTER(stval),
+        REGISTER(satp),
+        REGISTER(stimecmp),
+        REGISTER(menvcfg),
+        REGISTER(senvcfg),
+        REGISTER(mstatus),
     };
     for (size_t i = 0; i < COUNT(registers); i++) {
         state_u64s(stream, registers[i].name, registers[i].value, 1);
     }
 }
 
-void hart_state(const struct hart *hart, struct stream *stream) {
+/* What a guest can make of its registers is less than what bytes can hold. */
+static void state_set(struct hart *hart, struct stream *stream) {
+    bool modes = hart->priv == PRIV_M ||
+                 ((hart->priv == PRIV_S || hart->priv == PRIV_U) && hart_has(hart, EXT_u));
+    const struct ram *ram = &hart->harts->bus->ram;
+    bool reserves = !hart->reserved || (hart->reservation % CACHE_LINE_BYTES == 0 &&
+                                        ram_holds(ram, hart->reservation, CACHE_LINE_BYTES));
+    bool sound = modes && hart->fflags < 32 && hart->frm < 8 && reserves;
+    if (!stream_expect(stream, sound, "holds a register that no hart has")) {
+        hart->priv = PRIV_M;
+        hart->frm = hart->fflags = 0;
+        hart->reserved = false;
+    }
+    hart->x[0] = 0;
+    hart->leave = false;
+    csr_state_set(hart);
+    pmp_state_set(hart);
+}
+
+void hart_state(struct hart *hart, struct stream *stream) {
+    uint64_t reservation = hart->reserved ? hart->reservation : 0;
     state_u64s(stream, "x", hart->x, X_SINK);
     state_u64s(stream, "f", hart->f, COUNT(hart->f));
     state_u64s(stream, "pc", &hart->pc, 1);
-    state_u8(stream, "privilege", hart->priv);
-    state_u8(stream, "frm", hart->frm);
-    state_u8(stream, "fflags", hart->fflags);
+    state_u8(stream, "privilege", &hart->priv);
+    state_u8(stream, "frm", &hart->frm);
+    state_u8(stream, "fflags", &hart->fflags);
     state_traps(hart, stream);
-    state_u32(stream, "mcounteren", hart->mcounteren);
-    state_u32(stream, "scounteren", hart->scounteren);
-    state_u32(stream, "mcountinhibit", hart->mcountinhibit);
+    state_u32(stream, "mcounteren", &hart->mcounteren);
+    state_u32(stream, "scounteren", &hart->scounteren);
+    state_u32(stream, "mcountinhibit", &hart->mcountinhibit);
     state_u64s(stream, "mcycle less steps", &hart->cycle.base, 1);
     state_u64s(stream, "minstret less retired", &hart->instret.base, 1);
     state_u64s(stream, "steps not retired", &hart->unretired, 1);
@@ -239,13 +272,17 @@ void hart_state(const struct hart *hart, struct stream *stream) {
     stream_bytes(stream, hart->pmpcfg, sizeof hart->pmpcfg);
     state_u64s(stream, "pmpaddr", hart->pmpaddr, PMP_ENTRIES);
     stream_name(stream, "reservation held", 1);
-    stream_bool(stream, hart->reserved);
-    state_u64s(stream, "reservation", &(uint64_t){hart->reserved ? hart->reservation : 0}, 1);
+    stream_bool(stream, &hart->reserved);
+    state_u64s(stream, "reservation", &reservation, 1);
+    hart->reservation = reservation;
     stream_name(stream, "supervisor timer, byte ", 1);
     timer_state(&hart->supervisor_timer.timer, stream);
+    if (stream_sets(stream)) {
+        state_set(hart, stream);
+    }
 }
 
-void harts_state(const struct harts *harts, struct stream *stream) {
+void harts_state(struct harts *harts, struct stream *stream) {
     for (unsigned i = 0; i < harts->count; i++) {
         hart_state(harts->hart[i], stream);
     }

@@ -93,7 +93,7 @@ void hart_drop_code(struct hart *hart);
 void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, void *owner);
 
 /** Walks all harts with their reservations, in order. */
-void harts_state(const struct harts *harts, struct stream *stream);
+void harts_state(struct harts *harts, struct stream *stream);
 
 /** To be called before another hart has its turn: the page that hart @p idx has a reservation in
  * loses its write permission in all TLBs. */
@@ -329,7 +329,7 @@ void hart_sret(struct hart *hart);
 void hart_changed(struct hart *hart);
 
 /** Walks the hart's state, with names. */
-void hart_state(const struct hart *hart, struct stream *stream);
+void hart_state(struct hart *hart, struct stream *stream);
 
 /** Instructions retired. */
 uint64_t hart_retired(const struct hart *hart);
@@ -358,6 +358,9 @@ static inline bool fp_round_mode(const struct hart *hart, unsigned rm, unsigned 
     return *round <= 4;
 }
 
+/** After a walk that has set registers: what follows from counters' registers. */
+void csr_state_set(struct hart *hart);
+
 /* -- pmp.c: physical memory protection --------------------------------------------------------- */
 
 enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_FETCH = 4 };
@@ -371,6 +374,8 @@ unsigned pmp_check_page(struct hart *hart, paddr address, enum privilege priv, b
 
 /** All entries off and unlocked; the caller then calls mmu_flush and hart_changed. */
 void pmp_reset(struct hart *hart);
+/** After a walk that has set registers: what follows from PMP's. Then TLBs are empty. */
+void pmp_state_set(struct hart *hart);
 /** The registers: pmpcfg of the eight entries from @p first (0 or 8), pmpaddr of one entry. */
 uint64_t pmp_config(const struct hart *hart, unsigned first);
 void pmp_set_config(struct hart *hart, unsigned first, uint64_t value);

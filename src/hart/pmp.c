@@ -125,7 +125,7 @@ static void areas_forget(struct hart *hart) {
     memset(hart->pmp_area, 0, sizeof hart->pmp_area);
 }
 
-static void entries_changed(struct hart *hart) {
+void pmp_state_set(struct hart *hart) {
     hart->pmp_count = 0;
     for (unsigned entry = 0; entry < PMP_ENTRIES; entry++) {
         hart->pmp_count = entry_mode(hart, entry) != PMP_OFF ? entry + 1 : hart->pmp_count;
@@ -161,7 +161,7 @@ void pmp_set_config(struct hart *hart, unsigned first, uint64_t value) {
         }
         hart->pmpcfg[first + i] = (uint8_t)config;
     }
-    entries_changed(hart);
+    pmp_state_set(hart);
 }
 
 void pmp_set_address(struct hart *hart, unsigned entry, uint64_t value) {
@@ -172,5 +172,5 @@ void pmp_set_address(struct hart *hart, unsigned entry, uint64_t value) {
         return;
     }
     hart->pmpaddr[entry] = value & PMP_ADDRESS_MASK;
-    entries_changed(hart);
+    pmp_state_set(hart);
 }

@@ -18,9 +18,9 @@ bool block_is_zeros(const void *bytes, uint64_t digest) {
 }
 
 static void run_walk(struct block_walk *walk, uint64_t block, uint64_t count, uint64_t digest) {
-    stream_u64(walk->stream, block);
-    stream_u64(walk->stream, count);
-    stream_u64(walk->stream, digest);
+    stream_u64(walk->stream, &block);
+    stream_u64(walk->stream, &count);
+    stream_u64(walk->stream, &digest);
 }
 
 static void zeros_walk(struct block_walk *walk) {
@@ -46,6 +46,7 @@ void block_walk_one(struct block_walk *walk, uint64_t block, uint64_t digest) {
 }
 
 void block_walk_end(struct block_walk *walk) {
+    uint64_t end = UINT64_MAX;
     zeros_walk(walk);
-    stream_u64(walk->stream, UINT64_MAX);
+    stream_u64(walk->stream, &end);
 }

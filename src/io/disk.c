@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { NAME_CHARS = 4096 + 64 };
 
@@ -512,11 +513,19 @@ static void image_state(struct disk *disk, struct stream *stream) {
     block_walk_end(&walk);
 }
 
+static void digest_put(void *owner, const void *bytes, size_t size_bytes) {
+    uint64_t *digest = owner;
+    *digest = XXH3_64bits_withSeed(bytes, size_bytes, *digest);
+}
+
 void disk_state(struct disk *disk, struct stream *stream) {
-    stream_u64(stream, disk->size_bytes);
+    uint64_t digest = 0;
+    struct stream contents = {.put = digest_put, .owner = &digest};
     if (disk->overlay != NULL) {
-        overlay_state(disk->overlay, stream);
+        overlay_state(disk->overlay, &contents);
     } else if (disk->written != NULL) {
-        image_state(disk, stream);
+        image_state(disk, &contents);
     }
+    stream_constant(stream, disk->size_bytes, "is of a machine with another disk");
+    stream_constant(stream, digest, "was taken with other contents of a disk");
 }

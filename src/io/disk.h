@@ -164,7 +164,7 @@ bool overlay_write(struct overlay *overlay, uint64_t block, uint64_t count, cons
 bool overlay_zero(struct overlay *overlay, uint64_t block, uint64_t count);
 /** Everything written so far is safe, or the file has failed and opens again as it was before. */
 bool overlay_commit(struct overlay *overlay);
-/** Tells of each run of blocks that are here, in order. */
+/** Tells of each run of blocks that are here, in order; sets nothing. */
 void overlay_state(const struct overlay *overlay, struct stream *stream);
 
 /* -- blocks.c: contents of blocks, as state walks see them ------------------------------------- */

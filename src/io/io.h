@@ -235,8 +235,9 @@ bool disk_flush(struct disk *disk);
  * an overlay whose contents are damaged. */
 bool disk_failed(const struct disk *disk, struct error *error);
 /**
- * Walks size, and number and digest of the contents of each 4 KiB block that has been written
- * (in the overlay's or the run's life), in order. Cost in proportion to these.
+ * Walks size, and a digest over number and contents of each 4 KiB block that has been written (in
+ * the overlay's or the run's life). Cost in proportion to these. Sets nothing: the contents must be
+ * there already.
  */
 void disk_state(struct disk *disk, struct stream *stream);
 
@@ -285,7 +286,7 @@ size_t share_answer(struct share *share, struct share_request request, uint8_t *
                     size_t room_bytes);
 /** The guest's device is reset: all fids are gone, files are numbered anew. */
 void share_reset(struct share *share);
-/** Walks what the guest holds: session, fids, listings. */
+/** Walks a digest of what the guest holds: session, fids, listings. Sets nothing. */
 void share_state(const struct share *share, struct stream *stream);
 
 /* -- port.c: a byte port of a device ----------------------------------------------------------- */
@@ -294,7 +295,7 @@ void share_state(const struct share *share, struct stream *stream);
 struct port {
     struct console *console; /* not owned */
     uint8_t held[256];       /* let in by the gate, not yet taken by the device */
-    size_t held_count;
+    uint32_t held_count;
     uint64_t out_bytes;
 };
 
@@ -308,6 +309,6 @@ void port_admit(struct port *port, const uint8_t *bytes, size_t size_bytes);
 /** Device side: next byte that is in. @return false when there is none. */
 bool port_get(struct port *port, uint8_t *byte);
 /** Walks what is held. */
-void port_state(const struct port *port, struct stream *stream);
+void port_state(struct port *port, struct stream *stream);
 
 #endif

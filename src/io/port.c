@@ -20,7 +20,7 @@ size_t port_room(const struct port *port) {
 void port_admit(struct port *port, const uint8_t *bytes, size_t size_bytes) {
     ensure(size_bytes <= port_room(port));
     memcpy(port->held + port->held_count, bytes, size_bytes);
-    port->held_count += size_bytes;
+    port->held_count += (uint32_t)size_bytes;
 }
 
 bool port_get(struct port *port, uint8_t *byte) {
@@ -34,7 +34,7 @@ bool port_get(struct port *port, uint8_t *byte) {
 }
 
 /* The byte count only reports the past: it decides nothing, so it is not walked. */
-void port_state(const struct port *port, struct stream *stream) {
-    stream_u32(stream, (uint32_t)port->held_count);
+void port_state(struct port *port, struct stream *stream) {
+    stream_count(stream, &port->held_count, sizeof port->held);
     stream_bytes(stream, port->held, port->held_count);
 }

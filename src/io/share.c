@@ -40,6 +40,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum {
     HEADER_BYTES = 7,              /* size[4] type[1] tag[2] */
@@ -239,16 +240,24 @@ void share_close(struct share *share) {
 
 /* Numbers of files that no fid or listing holds are left out: they are in the order of the host's
  * identities. Which there are follows from what the guest has asked. */
-void share_state(const struct share *share, struct stream *stream) {
-    stream_u32(stream, share->msize_bytes);
-    stream_u64(stream, share->file_number);
-    stream_u64(stream, share->fid_count);
+static void fids_tell(const struct share *share, struct stream *stream) {
+    uint64_t numbers[] = {share->msize_bytes, share->file_number, share->fid_count};
+    stream_put(stream, numbers, sizeof numbers);
     for (size_t i = 0; i < share->fid_count; i++) {
         const struct fid *fid = &share->fids[i];
-        stream_u32(stream, fid->number);
-        stream_u64(stream, fid->file);
-        stream_u32(stream, fid->kind);
-        stream_bool(stream, fid->opened);
-        listing_state(fid->listing, stream);
+        uint64_t fields[] = {fid->number, fid->file, fid->kind, fid->opened};
+        stream_put(stream, fields, sizeof fields);
+        listing_tell(fid->listing, stream);
     }
+}
+
+static void digest_put(void *owner, const void *bytes, size_t size_bytes) {
+    uint64_t *digest = owner;
+    *digest = XXH3_64bits_withSeed(bytes, size_bytes, *digest);
+}
+
+void share_state(const struct share *share, struct stream *stream) {
+    uint64_t digest = 0;
+    fids_tell(share, &(struct stream){.put = digest_put, .owner = &digest});
+    stream_constant(stream, digest, "was taken while the guest used a shared folder");
 }

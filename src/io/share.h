@@ -141,7 +141,7 @@ void listing_drop(struct share *share, struct fid *fid);
 bool listing_begun(const struct listing *listing);
 /** Puts entries from the @p first on, as many as fit. @errors EINVAL when not one does */
 int listing_put(struct listing *listing, uint64_t first, struct p9_writer *out);
-void listing_state(const struct listing *listing, struct stream *stream);
+void listing_tell(const struct listing *listing, struct stream *stream);
 
 /* -- share_look.c, share_change.c: the operations --------------------------------------------- */
 

@@ -110,7 +110,7 @@ __attribute__((format(printf, 2, 3))) static void put(const struct writer *write
     va_start(arguments, format);
     int count = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    stream_bytes(writer->to, text, min_u64((uint64_t)count, sizeof text - 1));
+    stream_put(writer->to, text, min_u64((uint64_t)count, sizeof text - 1));
 }
 
 /* -- Guest instructions ------------------------------------------------------------------------ */

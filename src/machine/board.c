@@ -8,14 +8,17 @@
 
 /* -- Wires ------------------------------------------------------------------------------------- */
 
-/* Kinds of messages between harts, as they stand in the state. A kind and its receiver name the
- * pair (arrive, owner): the owner is always that hart's own part of something. */
+/* Kinds of messages between harts, as they stand in the state. */
 enum post_kind {
     POST_MTIMECMP,
     POST_MTIME,
     POST_LINES, /* + bit of mip: a kind for each line */
     POST_KINDS = POST_LINES + 64
 };
+
+static uint16_t post_of_line(unsigned bit) {
+    return (uint16_t)(POST_LINES + bit);
+}
 
 static void lines_arrive(void *hart, uint64_t value) {
     hart_set_lines(hart, value >> 1, (value & 1) != 0);
@@ -24,16 +27,23 @@ static void lines_arrive(void *hart, uint64_t value) {
 /* What one hart does to another's wires travels for a quantum (law 10). A reset is nobody's
  * doing in particular: it acts everywhere at its step. */
 static void lines_drive(struct machine *machine, unsigned hart_idx, uint64_t bits, bool level) {
-    struct post post = {
-        .arrive = lines_arrive,
-        .owner = machine->harts.hart[hart_idx],
-        .value = bits << 1 | level,
-        .kind = (uint16_t)(POST_LINES + __builtin_ctzll(bits)),
-    };
     if (machine->resetting) {
-        post.arrive(post.owner, post.value);
+        hart_set_lines(machine->harts.hart[hart_idx], bits, level);
     } else {
-        sched_post(&machine->sched, hart_idx, &post);
+        sched_post(&machine->sched, hart_idx, post_of_line((unsigned)__builtin_ctzll(bits)),
+                   bits << 1 | level);
+    }
+}
+
+static void lines_connect(struct machine *machine) {
+    static const unsigned travelling = IP_MSIP | IP_MEIP | IP_SEIP;
+    for (unsigned i = 0; i < machine->harts.count; i++) {
+        for (unsigned bit = 0; bit < 32; bit++) {
+            if ((travelling >> bit & 1) != 0) {
+                sched_connect(&machine->sched, i, post_of_line(bit), lines_arrive,
+                              machine->harts.hart[i]);
+            }
+        }
     }
 }
 
@@ -270,6 +280,7 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     if (status != STATUS_OK) {
         return status;
     }
+    lines_connect(machine);
     bus->span = device_span;
     bus->span_owner = machine;
     machine->watch = watch_new();

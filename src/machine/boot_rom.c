@@ -28,8 +28,8 @@ static void boot_rom_reset(void *device) {
     (void)device;
 }
 
-static void boot_rom_state(const void *device, struct stream *stream) {
-    const struct boot_rom *rom = device;
+static void boot_rom_state(void *device, struct stream *stream) {
+    struct boot_rom *rom = device;
     stream_bytes(stream, rom->bytes, rom->size_bytes);
 }
 

@@ -9,10 +9,12 @@ static void digest_put(void *owner, const void *bytes, size_t size_bytes) {
     ensure(XXH3_128bits_update(owner, bytes, size_bytes) == XXH_OK);
 }
 
-/* Exactly what a snapshot has to hold, in its order. A machine that has switched itself off
- * differs from the same machine one instruction earlier, hence the last byte. */
-static void machine_state(const struct machine *machine, struct stream *stream) {
+/* A machine that has switched itself off differs from the same machine one instruction earlier,
+ * hence the last field. */
+void machine_parts_state(struct machine *machine, struct stream *stream) {
     enum exit_reason reason = machine->exit.reason;
+    bool off = reason == EXIT_POWER_OFF || reason == EXIT_FAIL || reason == EXIT_TOHOST ||
+               reason == EXIT_NO_REBOOT;
     sched_state(&machine->sched, stream);
     harts_state(&machine->harts, stream);
     bus_state(&machine->bus, stream);
@@ -20,11 +22,15 @@ static void machine_state(const struct machine *machine, struct stream *stream) 
     if (machine->pulse != NULL) {
         pulse_state(machine->pulse, stream);
     }
-    stream_bool(stream, reason == EXIT_POWER_OFF || reason == EXIT_FAIL || reason == EXIT_TOHOST ||
-                            reason == EXIT_NO_REBOOT);
+    stream_constant(stream, off, "is of a machine that is switched off");
 }
 
-void machine_state_hash(const struct machine *machine, char hash[STATE_HASH_CHARS]) {
+void machine_state(struct machine *machine, struct stream *stream) {
+    machine_parts_state(machine, stream);
+    ram_state(&machine->bus.ram, stream);
+}
+
+void machine_state_hash(struct machine *machine, char hash[STATE_HASH_CHARS]) {
     XXH3_state_t *digest = XXH3_createState();
     ensure(digest != NULL && XXH3_128bits_reset(digest) == XXH_OK);
     struct stream stream = {.put = digest_put, .owner = digest};

@@ -225,7 +225,7 @@ void machine_check_dump(const struct machine *machine, struct stream *to);
 enum { STATE_HASH_CHARS = 33 }; /* 32 hex digits and the end */
 
 /** XXH3-128 over exactly what a snapshot would save, hex, canonical byte order. */
-void machine_state_hash(const struct machine *machine, char hash[STATE_HASH_CHARS]);
+void machine_state_hash(struct machine *machine, char hash[STATE_HASH_CHARS]);
 
 /** Where host time went [s]; the parts add up to wall_s. */
 struct host_cost {
@@ -374,7 +374,7 @@ struct asked {
 /** The low half of tohost has been stored alone, and its high half may follow: see tohost.c. */
 struct half {
     bool waits;
-    unsigned hart;
+    uint32_t hart;
     uint64_t until_steps; /* position of that hart at which it is taken for all there is */
 };
 
@@ -512,7 +512,7 @@ struct pulse *pulse_new(struct sched *sched, vtime period_ns);
 void pulse_free(struct pulse *pulse);
 struct pulse_stats pulse_stats(const struct pulse *pulse);
 /** Walks when it fires next. */
-void pulse_state(const struct pulse *pulse, struct stream *stream);
+void pulse_state(struct pulse *pulse, struct stream *stream);
 
 /* check.c: a second machine that interprets what the first one translates. */
 
@@ -563,6 +563,11 @@ enum status out_of_memory(struct error *error);
 /** stats.c: host time up to now goes to the present activity; from now on to @p activity. */
 void stopwatch_switch(struct stopwatch *stopwatch, enum activity activity);
 
+/** hash.c: walks all of the state but RAM; a machine that has ended can't be set. */
+void machine_parts_state(struct machine *machine, struct stream *stream);
+/** hash.c: walks all of the state. */
+void machine_state(struct machine *machine, struct stream *stream);
+
 /** tohost.c: a store has touched tohost; a tohost_fn. */
 void tohost_touched(void *machine, paddr address, uint64_t size_bytes);
 /**
@@ -573,7 +578,7 @@ void tohost_look(struct machine *machine, unsigned vcpu);
 /** Steps until tohost_look() is due on @p vcpu; UINT64_MAX when it is not. */
 uint64_t tohost_left_steps(const struct machine *machine, unsigned vcpu);
 /** Walks what waits. */
-void tohost_state(const struct machine *machine, struct stream *stream);
+void tohost_state(struct machine *machine, struct stream *stream);
 
 /**
  * boot_rom.c: read-only memory of @p size_bytes; *bytes is where its contents go. NULL: no

@@ -95,7 +95,7 @@ void pulse_free(struct pulse *pulse) {
 }
 
 /* What it has measured is no part of the machine. */
-void pulse_state(const struct pulse *pulse, struct stream *stream) {
+void pulse_state(struct pulse *pulse, struct stream *stream) {
     timer_state(&pulse->timer, stream);
 }
 

@@ -11,6 +11,6 @@ void machine_signature(const struct machine *machine, struct stream *text) {
         char line[10];
         (void)ram_read(&machine->bus.ram, at, &word, sizeof word);
         snprintf(line, sizeof line, "%08x\n", word);
-        stream_bytes(text, line, 9);
+        stream_put(text, line, 9);
     }
 }

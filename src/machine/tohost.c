@@ -139,9 +139,12 @@ void tohost_look(struct machine *machine, unsigned vcpu) {
     asked->tohost = asked->tohost_half = false;
 }
 
-void tohost_state(const struct machine *machine, struct stream *stream) {
-    const struct half *half = &machine->half;
-    stream_bool(stream, half->waits);
-    stream_u32(stream, half->waits ? half->hart : 0);
-    stream_u64(stream, half->waits ? half->until_steps : 0);
+void tohost_state(struct machine *machine, struct stream *stream) {
+    struct half *half = &machine->half;
+    if (!half->waits) {
+        *half = (struct half){0};
+    }
+    stream_bool(stream, &half->waits);
+    stream_count(stream, &half->hart, machine->options.hart_count - 1);
+    stream_u64(stream, &half->until_steps);
 }

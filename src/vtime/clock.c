@@ -45,11 +45,20 @@ void clock_set_rate(struct clock *clock, struct rate rate) {
     clock->rate = rate;
 }
 
-void clock_state(const struct clock *clock, struct stream *stream) {
-    stream_u64(stream, clock->rate.whole_ns);
-    stream_u64(stream, clock->rate.part);
-    stream_u64(stream, clock->rate.parts);
-    stream_u64(stream, clock->steps);
-    stream_u64(stream, clock->base_steps);
-    stream_u64(stream, (uint64_t)clock->base_ns);
+/* What came before is not asked again, so a clock that is set has slept last where it stands. */
+void clock_state(struct clock *clock, struct stream *stream) {
+    struct rate *rate = &clock->rate;
+    stream_u64(stream, &rate->whole_ns);
+    stream_u64(stream, &rate->part);
+    stream_u64(stream, &rate->parts);
+    stream_u64(stream, &clock->steps);
+    stream_u64(stream, &clock->base_steps);
+    stream_s64(stream, &clock->base_ns);
+    if (stream_sets(stream)) {
+        clock->slept_steps = clock->steps;
+        if (!stream_expect(stream, rate_valid(rate) && clock->base_steps <= clock->steps,
+                           "holds a clock that runs backwards")) {
+            clock_init(clock, rate_from_shift(3));
+        }
+    }
 }

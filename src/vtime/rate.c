@@ -41,6 +41,11 @@ static const uint64_t RATE_LIMIT = 1000000000000; /* of both terms of the fracti
 
 /* -- Conversions ------------------------------------------------------------------------------- */
 
+bool rate_valid(const struct rate *rate) {
+    return rate->parts >= 1 && rate->parts <= RATE_LIMIT && rate->part < rate->parts &&
+           rate->whole_ns <= NS_PER_S && rate->whole_ns + rate->part > 0;
+}
+
 struct rate rate_from_shift(unsigned shift) {
     assert(shift <= 10);
     return (struct rate){.whole_ns = UINT64_C(1) << shift, .part = 0, .parts = 1};

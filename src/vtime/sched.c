@@ -53,8 +53,8 @@ static const vtime TIME_END = VTIME_NEVER - 1;
 bool sched_init(struct sched *sched, const struct sched_options *options) {
     assert(options->vcpu_count >= 1 && options->vcpu_count <= 4096);
     assert(options->quantum_ns >= 1 && options->quantum_ns <= 1000000000 && options->tick_ns >= 1);
-    size_t felt_bytes = options->kind_count * sizeof(uint64_t);
-    size_t vcpu_bytes = sizeof *sched->vcpus + sizeof *sched->due_ns + felt_bytes;
+    size_t receivers_bytes = options->kind_count * sizeof(struct receiver);
+    size_t vcpu_bytes = sizeof *sched->vcpus + sizeof *sched->due_ns + receivers_bytes;
     *sched = (struct sched){
         .vcpus = calloc(options->vcpu_count, vcpu_bytes),
         .vcpu_count = options->vcpu_count,
@@ -69,7 +69,7 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
         return false;
     }
     sched->due_ns = (vtime *)(sched->vcpus + sched->vcpu_count);
-    uint64_t *felt = (uint64_t *)(sched->due_ns + sched->vcpu_count);
+    struct receiver *receivers = (struct receiver *)(sched->due_ns + sched->vcpu_count);
     timers_init(&sched->timers, &sched->arming_order);
     for (unsigned i = 0; i < sched->vcpu_count; i++) {
         struct vcpu *vcpu = &sched->vcpus[i];
@@ -77,7 +77,7 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
         timers_init(&vcpu->timers, &sched->arming_order);
         vcpu->timers.clock = &vcpu->clock;
         vcpu->due_ns = vcpu->timers.due_ns = &sched->due_ns[i];
-        vcpu->felt = felt + i * options->kind_count;
+        vcpu->receivers = receivers + i * options->kind_count;
     }
     return true;
 }
@@ -212,7 +212,7 @@ static struct post inbox_pop(struct vcpu *vcpu) {
 
 /** Is it older than what has been felt of its kind? */
 static bool post_void(const struct vcpu *vcpu, const struct post *post) {
-    return post->order < vcpu->felt[post->kind];
+    return post->order < vcpu->receivers[post->kind].felt;
 }
 
 /* What has been felt is not undone by an older word that was longer on its way. Otherwise a line
@@ -220,11 +220,12 @@ static bool post_void(const struct vcpu *vcpu, const struct post *post) {
  * that a device sent at once at the round's end, and that interrupt would be lost. The first
  * message of an inbox is never void; others are passed over when they come first. */
 static void vcpu_feel(struct vcpu *vcpu, const struct post *post) {
-    vcpu->felt[post->kind] = post->order;
+    struct receiver *receiver = &vcpu->receivers[post->kind];
+    receiver->felt = post->order;
     while (vcpu->inbox_count > 0 && post_void(vcpu, vcpu->inbox)) {
         inbox_pop(vcpu);
     }
-    post->arrive(post->owner, post->value);
+    receiver->arrive(receiver->owner, post->value);
 }
 
 static void inbox_deliver(struct vcpu *vcpu) {
@@ -238,10 +239,15 @@ void inbox_empty(struct vcpu *vcpu) {
     }
 }
 
-void sched_post(struct sched *sched, unsigned target, const struct post *what) {
-    assert(target < sched->vcpu_count && what->kind < sched->kind_count);
-    struct post post = *what;
-    post.order = sched->post_order++;
+void sched_connect(struct sched *sched, unsigned vcpu, uint16_t kind, post_fn *arrive,
+                   void *owner) {
+    assert(vcpu < sched->vcpu_count && kind < sched->kind_count);
+    sched->vcpus[vcpu].receivers[kind] = (struct receiver){.arrive = arrive, .owner = owner};
+}
+
+void sched_post(struct sched *sched, unsigned target, uint16_t kind, uint64_t value) {
+    assert(target < sched->vcpu_count && kind < sched->kind_count);
+    struct post post = {.order = sched->post_order++, .value = value, .kind = kind};
     bool at_once = sched->current == VCPU_NONE && sched->posted == NULL;
     if (at_once || sched->current == target) {
         vcpu_catch_up(sched, target);
@@ -500,49 +506,112 @@ static int post_compare(const void *a, const void *b) {
     return post_before(a, b) ? -1 : 1;
 }
 
-/* A sorted array is a heap as well, so the walk may put the inbox in order: no one can tell. */
-static void vcpu_state(const struct vcpu *vcpu, struct stream *stream) {
-    stream_bool(stream, vcpu->asleep);
-    stream_bool(stream, vcpu->dozes);
-    stream_u64(stream, vcpu->tick_offset);
-    for (const struct comparator *at = vcpu->comparators; at != NULL; at = at->next) {
-        stream_u64(stream, at->compare);
-        stream_bool(stream, at->enabled);
-        stream_bool(stream, at->level);
-        timer_state(&at->timer, stream);
-    }
+static void post_state(struct post *post, struct stream *stream) {
+    stream_u32(stream, &post->sender);
+    stream_u64(stream, &post->order);
+    stream_u16(stream, &post->kind);
+    stream_u64(stream, &post->value);
+}
+
+/* Each message begins with its time; VTIME_NEVER is none's. A sorted array is a heap as well, so
+ * the walk may put the inbox in order: no one can tell. */
+static void inbox_tell(struct vcpu *vcpu, struct stream *stream) {
+    vtime end = VTIME_NEVER;
     if (vcpu->inbox_count > 0) {
         qsort(vcpu->inbox, vcpu->inbox_count, sizeof vcpu->inbox[0], post_compare);
     }
     for (size_t i = 0; i < vcpu->inbox_count; i++) {
-        const struct post *post = &vcpu->inbox[i];
-        if (post_void(vcpu, post)) {
-            continue;
+        struct post *post = &vcpu->inbox[i];
+        if (!post_void(vcpu, post)) {
+            stream_s64(stream, &post->at_ns);
+            post_state(post, stream);
         }
-        stream_u64(stream, (uint64_t)post->at_ns);
-        stream_u32(stream, post->sender);
-        stream_u64(stream, post->order);
-        stream_u16(stream, post->kind);
-        stream_u64(stream, post->value);
     }
-    stream_u64(stream, UINT64_MAX); /* no message's time */
+    stream_s64(stream, &end);
+}
+
+/* What is told is not void, so nothing has been felt that is newer. */
+static void inbox_set(struct sched *sched, struct vcpu *vcpu, struct stream *stream) {
+    vcpu->inbox_count = 0;
+    for (unsigned kind = 0; kind < sched->kind_count; kind++) {
+        vcpu->receivers[kind].felt = 0;
+    }
+    for (;;) {
+        struct post post = {0};
+        stream_s64(stream, &post.at_ns);
+        if (post.at_ns == VTIME_NEVER || !stream_sound(stream)) {
+            return;
+        }
+        post_state(&post, stream);
+        bool known = post.kind < sched->kind_count && vcpu->receivers[post.kind].arrive != NULL;
+        if (!stream_expect(stream, known, "holds a message for nobody")) {
+            return;
+        }
+        inbox_push(vcpu, &post);
+    }
+}
+
+static void comparator_state(struct comparator *comparator, struct stream *stream) {
+    stream_u64(stream, &comparator->compare);
+    stream_bool(stream, &comparator->enabled);
+    stream_bool(stream, &comparator->level);
+    timer_state(&comparator->timer, stream);
+}
+
+static void vcpu_state(struct sched *sched, struct vcpu *vcpu, struct stream *stream) {
+    stream_bool(stream, &vcpu->asleep);
+    stream_bool(stream, &vcpu->dozes);
+    stream_u64(stream, &vcpu->tick_offset);
+    for (struct comparator *at = vcpu->comparators; at != NULL; at = at->next) {
+        comparator_state(at, stream);
+    }
+    if (stream_sets(stream)) {
+        inbox_set(sched, vcpu, stream);
+        *vcpu->due_ns = 0; /* which is never too late */
+    } else {
+        inbox_tell(vcpu, stream);
+    }
+}
+
+/** What each vCPU's clock lacks is no state: the clock is told as it would be. */
+static void clocks_state(struct sched *sched, struct stream *stream) {
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        struct vcpu *vcpu = &sched->vcpus[i];
+        struct clock clock = sched_clock(sched, i);
+        clock_state(&clock, stream);
+        vcpu->clock = stream_sets(stream) ? clock : vcpu->clock;
+        vcpu_state(sched, vcpu, stream);
+    }
+}
+
+/** The place in a round. Outside of one, and in it, the same things are always so. */
+static void place_set(struct sched *sched, struct stream *stream) {
+    bool sound = sched->current == VCPU_NONE
+                     ? sched->start_ns == sched->end_ns
+                     : sched->current < sched->vcpu_count && sched->start_ns < sched->end_ns;
+    sound = sound && 0 <= sched->start_ns && sched->end_ns <= TIME_END;
+    if (!stream_expect(stream, sound, "holds a round that is none")) {
+        sched->start_ns = sched->end_ns = 0;
+        sched->current = VCPU_NONE;
+    }
+    sched->in_round = sched->current != VCPU_NONE;
+    sched->timers.clock = sched->in_round ? &sched->vcpus[sched->current].clock : NULL;
 }
 
 /* The stop is left out: it is a wish of whoever runs the machine, not a part of it. */
-void sched_state(const struct sched *sched, struct stream *stream) {
-    stream_u32(stream, sched->vcpu_count);
-    stream_u64(stream, (uint64_t)sched->quantum_ns);
-    stream_u64(stream, (uint64_t)sched->tick_ns);
-    stream_bool(stream, sched->monotonic);
-    stream_u64(stream, sched->ticks_seen);
-    stream_u64(stream, (uint64_t)sched->start_ns);
-    stream_u64(stream, (uint64_t)sched->end_ns);
-    stream_u32(stream, sched->current);
-    stream_u64(stream, sched->arming_order);
-    stream_u64(stream, sched->post_order);
-    for (unsigned i = 0; i < sched->vcpu_count; i++) {
-        struct clock clock = sched_clock(sched, i);
-        clock_state(&clock, stream);
-        vcpu_state(&sched->vcpus[i], stream);
+void sched_state(struct sched *sched, struct stream *stream) {
+    stream_constant(stream, sched->vcpu_count, "is of a machine with another number of harts");
+    stream_constant(stream, (uint64_t)sched->quantum_ns, "is of a machine with another quantum");
+    stream_constant(stream, (uint64_t)sched->tick_ns, "is of a machine with another time base");
+    stream_constant(stream, sched->monotonic, "is of a machine with another --time");
+    stream_u64(stream, &sched->ticks_seen);
+    stream_s64(stream, &sched->start_ns);
+    stream_s64(stream, &sched->end_ns);
+    stream_u32(stream, &sched->current);
+    stream_u64(stream, &sched->arming_order);
+    stream_u64(stream, &sched->post_order);
+    if (stream_sets(stream)) {
+        place_set(sched, stream);
     }
+    clocks_state(sched, stream);
 }

@@ -77,20 +77,25 @@ void timer_cancel(struct timer *timer) {
     timer->heap_idx = TIMER_IDLE;
 }
 
+static void timer_place(struct timer *timer, vtime due_ns, uint64_t order) {
+    struct timers *timers = timer->timers;
+    assert(timers->armed_count < timers->attached_count);
+    timer->due_ns = due_ns;
+    timer->order = order;
+    timer->armed_steps = timers->clock == NULL ? 0 : timers->clock->steps;
+    if (timers->due_ns != NULL) {
+        *timers->due_ns = min_i64(*timers->due_ns, timer->due_ns);
+    }
+    heap_rise(timers, timers->armed_count++, timer);
+}
+
 void timer_arm(struct timer *timer, vtime due) {
     struct timers *timers = timer->timers;
     timer_cancel(timer);
     if (due == VTIME_NEVER) {
         return;
     }
-    assert(timers->armed_count < timers->attached_count);
-    timer->due_ns = max_i64(due, 0);
-    timer->order = (*timers->order)++;
-    timer->armed_steps = timers->clock == NULL ? 0 : timers->clock->steps;
-    if (timers->due_ns != NULL) {
-        *timers->due_ns = min_i64(*timers->due_ns, timer->due_ns);
-    }
-    heap_rise(timers, timers->armed_count++, timer);
+    timer_place(timer, max_i64(due, 0), (*timers->order)++);
 }
 
 /* -- Looking ----------------------------------------------------------------------------------- */
@@ -103,9 +108,19 @@ vtime timers_due(const struct timers *timers) {
     return timers->armed_count == 0 ? VTIME_NEVER : timers->heap[0]->due_ns;
 }
 
-void timer_state(const struct timer *timer, struct stream *stream) {
+/* Deadlines that are set keep the order in which they were armed. */
+void timer_state(struct timer *timer, struct stream *stream) {
     bool armed = timer_armed(timer);
-    stream_bool(stream, armed);
-    stream_u64(stream, armed ? (uint64_t)timer->due_ns : 0);
-    stream_u64(stream, armed ? timer->order : 0);
+    vtime due_ns = armed ? timer->due_ns : 0;
+    uint64_t order = armed ? timer->order : 0;
+    stream_bool(stream, &armed);
+    stream_s64(stream, &due_ns);
+    stream_u64(stream, &order);
+    if (!stream_sets(stream)) {
+        return;
+    }
+    timer_cancel(timer);
+    if (armed && stream_expect(stream, due_ns >= 0, "holds a deadline before time 0")) {
+        timer_place(timer, due_ns, order);
+    }
 }

@@ -35,6 +35,9 @@ struct rate rate_from_shift(unsigned shift);
  */
 enum status rate_parse_ips(const char *text, struct rate *rate, struct error *error);
 
+/** Is it one that a clock can have? */
+bool rate_valid(const struct rate *rate);
+
 /** floor(steps x cost) [ns], saturating at VTIME_NEVER. */
 vtime rate_ns(const struct rate *rate, uint64_t steps);
 
@@ -77,7 +80,8 @@ void clock_sleep(struct clock *clock, vtime until);
 /** Changes the rate at the present position. Time stays continuous, and counts on from whole ns. */
 void clock_set_rate(struct clock *clock, struct rate rate);
 
-void clock_state(const struct clock *clock, struct stream *stream);
+/** Walks rate, position and base. */
+void clock_state(struct clock *clock, struct stream *stream);
 
 /* -- clocks.c: the four clocks (law 3), idle skipping in real time (law 7) --------------------- */
 
@@ -172,23 +176,27 @@ struct timer *timers_first(const struct timers *timers);
 /** Earliest deadline, or VTIME_NEVER. */
 vtime timers_due(const struct timers *timers);
 /** Armed?, deadline and order of one timer, for the state walk of its owner. */
-void timer_state(const struct timer *timer, struct stream *stream);
+void timer_state(struct timer *timer, struct stream *stream);
 
 /* -- sched.c: vCPUs in lockstep rounds (laws 4, 8, 10) ----------------------------------------- */
 
 /** What a message does when it arrives at its vCPU. */
 typedef void post_fn(void *owner, uint64_t value);
 
+/** Who feels messages of one kind on one vCPU. */
+struct receiver {
+    post_fn *arrive; /* NULL: nobody */
+    void *owner;
+    uint64_t felt; /* order of the newest message felt; older ones are void */
+};
+
 /** A message under way to a vCPU. Order of arrival: (at_ns, sender, order). */
 struct post {
     vtime at_ns;
-    unsigned sender;
+    uint32_t sender;
     uint64_t order;
-    post_fn *arrive;
-    void *owner;
     uint64_t value;
-    uint16_t kind; /* below kind_count; names (arrive, owner) of its receiver, also in state walks,
-                      where pointers must not appear */
+    uint16_t kind; /* names the receiver */
 };
 
 /** Per-vCPU part of a schedule. */
@@ -203,8 +211,8 @@ struct vcpu {
     struct post *inbox;             /* heap of messages under way */
     size_t inbox_count;
     size_t inbox_room;
-    uint64_t *felt;     /* by kind: order of the newest message felt; older ones are void */
-    uint64_t idle_ns;   /* time slept, for the stats; lags with the clock */
+    struct receiver *receivers; /* by kind */
+    uint64_t idle_ns;           /* time slept, for the stats; lags with the clock */
     vtime ahead_max_ns; /* the furthest it was ahead of VIRTUAL when a turn of it ended, likewise */
 };
 
@@ -226,7 +234,7 @@ typedef void posted_fn(void *owner, unsigned target);
 struct sched {
     struct vcpu *vcpus;
     vtime *due_ns; /* of each vCPU: it sleeps, and nothing comes to it, before this; 0 if awake */
-    unsigned vcpu_count;
+    uint32_t vcpu_count;
     unsigned kind_count; /* of messages */
     vtime quantum_ns;
     vtime tick_ns;
@@ -237,7 +245,7 @@ struct sched {
     uint64_t post_order;
     vtime start_ns;   /* S of the present round, or VIRTUAL between rounds */
     vtime end_ns;     /* E of the present round */
-    unsigned current; /* vCPU that holds the turn, or VCPU_NONE */
+    uint32_t current; /* vCPU that holds the turn, or VCPU_NONE */
     bool in_round;
     vtime stop_ns;     /* no step at or after this time; to be set between rounds only */
     posted_fn *posted; /* NULL: vCPUs take turns. Else messages wait for their receiver */
@@ -308,14 +316,16 @@ uint64_t sched_idle_ns(const struct sched *sched, unsigned vcpu);
 /** Brings up all clocks, for who is about to act on vCPUs that do not hold the turn. */
 void sched_catch_up(struct sched *sched);
 
+/** While the machine is built: what messages of a kind do on a vCPU. */
+void sched_connect(struct sched *sched, unsigned vcpu, uint16_t kind, post_fn *arrive, void *owner);
+
 /**
- * Makes something felt by vCPU @p target: at once when target holds the turn or between rounds,
- * else as a message at the sender's time + quantum (law 10). What was sent earlier to the same
- * target in the same kind, and is still under way when this is felt, is dropped.
- * @param what  arrive, owner, value and kind; the rest is filled in here. For one target, a kind
- *              always goes with the same arrive and owner: it names the thing that changes.
+ * Makes @p value felt by vCPU @p target, by what is connected to the kind there: at once when
+ * target holds the turn or between rounds, else as a message at the sender's time + quantum (law
+ * 10). What was sent earlier to the same target in the same kind, and is still under way when this
+ * is felt, is dropped.
  */
-void sched_post(struct sched *sched, unsigned target, const struct post *what);
+void sched_post(struct sched *sched, unsigned target, uint16_t kind, uint64_t value);
 
 /** The vCPU waits until vcpu_wake: its steps stop, its clock follows events. */
 void vcpu_sleep(struct vcpu *vcpu);
@@ -333,7 +343,7 @@ void late_measure(struct sched *sched, const struct clock *clock, const struct t
 void inbox_empty(struct vcpu *vcpu);
 
 /** Walks clocks, sleepers, comparators, messages under way, the place in the round, orders. */
-void sched_state(const struct sched *sched, struct stream *stream);
+void sched_state(struct sched *sched, struct stream *stream);
 
 /* -- token.c: vCPUs that run at the same time, with clocks of their own ------------------------ */
 

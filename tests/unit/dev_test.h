@@ -43,9 +43,11 @@ static inline void sched_start(struct sched *sched, unsigned vcpu_count, vtime q
     for (unsigned i = 0; i < vcpu_count; i++) {
         rates[i] = rate_from_shift(3);
     }
-    struct sched_options options = {
-        .vcpu_count = vcpu_count, .rates = rates, .quantum_ns = quantum_ns, .tick_ns = TICK_NS,
-        .kind_count = 128};
+    struct sched_options options = {.vcpu_count = vcpu_count,
+                                    .rates = rates,
+                                    .quantum_ns = quantum_ns,
+                                    .tick_ns = TICK_NS,
+                                    .kind_count = 128};
     assert_true(sched_init(sched, &options));
 }
 
@@ -71,7 +73,7 @@ static inline void run_to(struct sched *sched, unsigned vcpu, uint64_t steps) {
 
 /* -- State ------------------------------------------------------------------------------------- */
 
-static inline uint64_t device_state_hash(const struct device_ops *ops, const void *device) {
+static inline uint64_t device_state_hash(const struct device_ops *ops, void *device) {
     struct state_hash hash = {0};
     struct stream stream = {.put = state_hash_put, .owner = &hash};
     ops->state(device, &stream);

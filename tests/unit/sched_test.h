@@ -18,12 +18,11 @@ static inline void sched_start(struct sched *sched, unsigned count, unsigned slo
             fail_msg("no rate");
         }
     }
-    assert_true(sched_init(
-        sched, &(struct sched_options){.vcpu_count = count,
-                                       .rates = rates,
-                                       .quantum_ns = quantum_ns,
-                                       .tick_ns = 100,
-                                       .kind_count = 65536}));
+    assert_true(sched_init(sched, &(struct sched_options){.vcpu_count = count,
+                                                          .rates = rates,
+                                                          .quantum_ns = quantum_ns,
+                                                          .tick_ns = 100,
+                                                          .kind_count = 65536}));
 }
 
 /** Local time of a vCPU, whether it has been passed over or not. */
@@ -84,17 +83,14 @@ static inline void probe_attach(struct probe *probe, struct timers *timers) {
 }
 
 static inline void probe_post(struct probe *probe, unsigned target, char name) {
-    struct post post = {.arrive = probe_arrive,
-                        .owner = probe,
-                        .value = (uint64_t)name,
-                        .kind = (uint16_t)name};
-    sched_post(probe->sched, target, &post);
+    sched_connect(probe->sched, target, (uint16_t)name, probe_arrive, probe);
+    sched_post(probe->sched, target, (uint16_t)name, (uint64_t)name);
 }
 
 /** Two such messages are about the same thing, whatever their values. */
 static inline void probe_post_value(struct probe *probe, unsigned target, char value) {
-    struct post post = {.arrive = probe_arrive, .owner = probe, .value = (uint64_t)value};
-    sched_post(probe->sched, target, &post);
+    sched_connect(probe->sched, target, 0, probe_arrive, probe);
+    sched_post(probe->sched, target, 0, (uint64_t)value);
 }
 
 /** Fails unless the oldest row is this one, and takes it off. */

@@ -40,8 +40,8 @@ static void probe_reset(void *device) {
     }
 }
 
-static void probe_state(const void *device, struct stream *stream) {
-    stream_u8(stream, ((const struct probe *)device)->id);
+static void probe_state(void *device, struct stream *stream) {
+    stream_u8(stream, &((struct probe *)device)->id);
 }
 
 static void probe_free(void *device) {
@@ -216,10 +216,10 @@ static void test_reset_and_state_go_in_address_order(void **state) {
     struct state_hash expected = {0}, walked = {0};
     struct stream expect_stream = {.put = state_hash_put, .owner = &expected};
     struct stream walk_stream = {.put = state_hash_put, .owner = &walked};
-    ram_state(&fixture.bus.ram, &expect_stream);
     for (uint8_t id = 1; id <= 4; id++) {
-        stream_u64(&expect_stream, (uint64_t)id << 12);
-        stream_u8(&expect_stream, id);
+        uint64_t base = (uint64_t)id << 12;
+        stream_u64(&expect_stream, &base);
+        stream_u8(&expect_stream, &id);
     }
     bus_state(&fixture.bus, &walk_stream);
     assert_int_equal(walked.value, expected.value);

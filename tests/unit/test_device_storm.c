@@ -60,15 +60,14 @@ static void context_arrives(void *owner, uint64_t value) {
 /* As the board does it: to other harts a level travels for a quantum. */
 static void context_set(void *owner, unsigned context, bool level) {
     struct storm *storm = owner;
-    struct post post = {.arrive = context_arrives,
-                        .owner = storm,
-                        .value = context << 1 | level,
-                        .kind = (uint16_t)(2 + context)};
+    uint64_t value = context << 1 | level;
     wire_set(&storm->contexts, context, level);
     if (storm->resetting) {
-        context_arrives(storm, post.value);
+        context_arrives(storm, value);
     } else {
-        sched_post(&storm->sched, context / 2, &post);
+        uint16_t kind = (uint16_t)(2 + context);
+        sched_connect(&storm->sched, context / 2, kind, context_arrives, storm);
+        sched_post(&storm->sched, context / 2, kind, value);
     }
 }
 

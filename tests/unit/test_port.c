@@ -118,7 +118,7 @@ static void test_output_goes_out(void **state) {
     pipes_close(&pipes);
 }
 
-static struct state_hash port_hash(const struct port *port) {
+static struct state_hash port_hash(struct port *port) {
     struct state_hash hash = {0};
     struct stream stream = {.put = state_hash_put, .owner = &hash};
     port_state(port, &stream);

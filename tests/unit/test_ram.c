@@ -112,7 +112,7 @@ static void test_64_gib_cost_what_is_touched(void **state) {
 
 /* -- State ------------------------------------------------------------------------------------- */
 
-static struct state_hash walk(const struct ram *ram) {
+static struct state_hash walk(struct ram *ram) {
     struct state_hash hash = {0};
     struct stream stream = {.put = state_hash_put, .owner = &hash};
     ram_state(ram, &stream);

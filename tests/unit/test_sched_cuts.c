@@ -184,11 +184,9 @@ static void letter_send(struct world *world, unsigned to, uint64_t value) {
     bool at_once = from == NULL || world->sched.current == to;
     world->letters[letter % LETTERS] =
         at_once ? 0 : clock_now(&from->clock) + world->sched.quantum_ns;
-    struct post post = {.arrive = letter_arrive,
-                        .owner = &world->cores[to],
-                        .value = letter << 8 | value % 256,
-                        .kind = (uint16_t)letter}; /* none overtakes another */
-    sched_post(&world->sched, to, &post);
+    uint16_t kind = (uint16_t)letter; /* none overtakes another */
+    sched_connect(&world->sched, to, kind, letter_arrive, &world->cores[to]);
+    sched_post(&world->sched, to, kind, letter << 8 | value % 256);
 }
 
 static void alarm_fire(void *owner) {

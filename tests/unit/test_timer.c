@@ -67,7 +67,7 @@ static void arming_notes_the_position_of_its_clock(void **state) {
     timers_free(&timers);
 }
 
-static struct state_hash hash_of(const struct timer *timer) {
+static struct state_hash hash_of(struct timer *timer) {
     struct state_hash hash = {0, 0};
     struct stream stream = {.put = state_hash_put, .owner = &hash};
     timer_state(timer, &stream);

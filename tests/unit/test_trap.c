@@ -418,7 +418,7 @@ static void walk_put(void *owner, const void *bytes, size_t size_bytes) {
     walk->size_bytes += size_bytes;
 }
 
-static bool walk_differs(const struct harts *harts, const struct walk *before) {
+static bool walk_differs(struct harts *harts, const struct walk *before) {
     struct walk now = {.size_bytes = 0};
     struct stream stream = {.put = walk_put, .owner = &now};
     harts_state(harts, &stream);
