@@ -76,7 +76,7 @@ $(out)/fuzz/%: $(obj)/fuzz/%.o $(obj)/fuzz/replay.o $(filter-out $(obj)/cli/main
 	$(call say,link)$(CC) $(flags) -o $@ $^ $(ldlibs)
 
 # Tests that make memory run out (tests/unit/memory_test.h).
-$(addprefix $(out)/unit/,test_timer test_ticks test_sched_state): \
+$(addprefix $(out)/unit/,test_timer test_ticks test_sched_state test_past): \
     ldlibs += -Wl,--wrap=calloc,--wrap=realloc
 
 units: $(unit_tests) $(fuzz_targets)

@@ -138,6 +138,21 @@ void stream_name(struct stream *stream, const char *name, size_t size_bytes);
 /** A walk that only tells, for text and the like. */
 void stream_put(struct stream *stream, const void *bytes, size_t size_bytes);
 
+/* -- buffer.c: walks kept in memory ------------------------------------------------------------ */
+
+/** Empty when all zeros. Growing it never fails: without memory the program ends. */
+struct buffer {
+    uint8_t *bytes;
+    size_t size_bytes, room_bytes;
+    size_t taken_bytes; /* by a walk that sets */
+};
+
+void buffer_free(struct buffer *buffer);
+/** A walk into the buffer, which is emptied first and must not move meanwhile. */
+struct stream buffer_tell(struct buffer *buffer);
+/** A walk that sets fields from the start of the buffer. */
+struct stream buffer_set(struct buffer *buffer);
+
 /* -- elf.c: segments and symbols of ELF files -------------------------------------------------- */
 
 enum { ELF_SEGMENTS_MAX = 64 };

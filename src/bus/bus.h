@@ -59,6 +59,8 @@ struct ram {
     uint8_t *page_flags;    /* enum page_flag, one byte a page, mapped lazily too */
     uint8_t *page_touched;  /* 1 once a page may have been written: see ram_touch; mapped lazily */
     uint8_t *chunk_touched; /* 1 once a page of the chunk was touched */
+    uint8_t *page_kept;     /* 1: its contents at the last mark are kept; NULL: there is no mark */
+    struct ram_past *past;  /* NULL: there is no mark */
     ram_write_fn *before_write; /* before a write that touches a flagged page; may be NULL */
     ram_write_fn *after_write;  /* after it; may be NULL */
     void *owner;
@@ -171,12 +173,23 @@ static inline uint64_t ram_page(const struct ram *ram, paddr address) {
     return (address - ram->base) >> PAGE_SHIFT;
 }
 
+/** Has a page been written since the last mark, or is there none? */
+static inline bool ram_kept(const struct ram *ram, uint64_t page) {
+    return ram->page_kept == NULL || ram->page_kept[page] != 0;
+}
+
+/** past.c: keeps the contents of a page that is about to be written for the first time since. */
+void ram_keep(struct ram *ram, uint64_t page);
+
 /**
  * Marks the page of an address as touched. Whoever writes into RAM does this first, or grants write
  * permission (TLB fill) only after it; ram_write does it by itself.
  */
 static inline void ram_touch(struct ram *ram, paddr address) {
     uint64_t page = ram_page(ram, address);
+    if (unlikely(!ram_kept(ram, page))) {
+        ram_keep(ram, page);
+    }
     __atomic_store_n(&ram->page_touched[page], 1, __ATOMIC_RELAXED);
     __atomic_store_n(&ram->chunk_touched[page >> CHUNK_SHIFT], 1, __ATOMIC_RELAXED);
 }
@@ -198,6 +211,25 @@ uint64_t ram_touched_pages(const struct ram *ram);
  * not written.
  */
 void ram_state(struct ram *ram, struct stream *stream);
+
+/* -- past.c: what memory held before ----------------------------------------------------------- */
+
+/* Marks are a stack, numbered from 0. Before a mark is set, and after memory has gone back to one,
+ * no TLB may hold write permission for any page: see harts_revoke_writes(). Not for harts that run
+ * at the same time. */
+
+/** What memory holds now can be had back. @return false: out of memory, and there is no mark. */
+bool ram_mark(struct ram *ram);
+/** How many marks there are. All are lost when the host has no memory to keep what they need. */
+size_t ram_marks(const struct ram *ram);
+/** Memory is as it was at mark @p idx. That mark stays; later ones are gone. */
+void ram_back(struct ram *ram, size_t idx);
+/** One mark is not needed any more; those behind it move down by one. */
+void ram_forget(struct ram *ram, size_t idx);
+/** No mark is needed any more. */
+void ram_forget_all(struct ram *ram);
+/** What the marks cost the host [bytes]. */
+uint64_t ram_past_bytes(const struct ram *ram);
 
 /* -- bus.c: device regions --------------------------------------------------------------------- */
 

@@ -97,7 +97,7 @@ static enum access_fault data_translate(struct hart *hart, const struct request 
     *address = translation.address;
     *device = !ram_holds(&hart->harts->bus->ram, translation.address, request->size_bytes);
     if (!*device) {
-        mmu_fill(hart, request->address, &translation);
+        mmu_fill(hart, request, &translation);
     }
     return FAULT_NONE;
 }

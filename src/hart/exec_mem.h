@@ -201,7 +201,7 @@ static inline enum access_fault exec_block(struct hart *hart, const struct insn 
     enum access_fault fault = mmu_translate(hart, &request, &translation);
     *address = translation.address;
     if (fault == FAULT_NONE && ram_holds(&hart->harts->bus->ram, *address, CACHE_LINE_BYTES)) {
-        mmu_fill(hart, request.address, &translation); /* the page's other blocks follow */
+        mmu_fill(hart, &request, &translation); /* the page's other blocks follow */
     }
     return fault;
 }

@@ -84,6 +84,11 @@ void harts_free(struct harts *harts);
 
 /** Drops every cache (TLBs, decoded code) of every hart. Changes no result (law 13). */
 void harts_drop_caches(struct harts *harts);
+/** Between turns: marks what memory holds (bus/bus.h). @return false: out of memory, no marks. */
+bool harts_mark(struct harts *harts);
+/** Between turns: memory is as at mark @p idx. What else harts have is to be set behind this. */
+void harts_back(struct harts *harts, size_t idx);
+
 /** Parallel: memory has changed behind the hart, which does not run. */
 void hart_suspect_code(struct hart *hart);
 /** Drops decoded code because there is no room for more: that of @p hart, or what all share. */

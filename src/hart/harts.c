@@ -89,6 +89,18 @@ void harts_drop_caches(struct harts *harts) {
     code_drop(harts->code, &harts->bus->ram);
 }
 
+bool harts_mark(struct harts *harts) {
+    mmu_revoke_writes(harts);
+    return ram_mark(&harts->bus->ram);
+}
+
+/* The reservation of whoever had the turn lies in a page without a flag: now all have theirs. */
+void harts_back(struct harts *harts, size_t idx) {
+    harts->writer = NULL;
+    mmu_drop_all(harts);
+    ram_back(&harts->bus->ram, idx);
+}
+
 void hart_drop_code(struct hart *hart) {
     if (hart->harts->parallel) {
         mmu_flush(hart);

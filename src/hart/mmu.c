@@ -356,6 +356,19 @@ static void page_revoke(struct harts *harts, uint64_t page) {
     note->count = 0;
 }
 
+void mmu_revoke_writes(struct harts *harts) {
+    for (unsigned i = 0; i < harts->count; i++) {
+        struct hart *hart = harts->hart[i];
+        for (unsigned set = 0; set < TLB_SETS; set++) {
+            for (unsigned slot = 0; hart->tlb_context[set] != TLB_EMPTY && slot < TLB_SLOTS;
+                 slot++) {
+                hart->tlb[set][slot].write_page = TLB_EMPTY;
+            }
+        }
+        hart->check = true;
+    }
+}
+
 void mmu_code_gone(struct harts *harts, struct code_page *page) {
     struct slot_note *note = &page->fetch_note;
     unsigned count = note_slots(note);
@@ -594,7 +607,11 @@ void mmu_flag_tables(struct hart *hart, const struct translation *translation) {
     }
 }
 
-void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation) {
+/* A page that is not kept yet gets write permission with its first write, not with a load: else all
+ * that is only read would be kept, too. */
+void mmu_fill(struct hart *hart, const struct request *request,
+              const struct translation *translation) {
+    vaddr address = request->address;
     struct ram *ram = &hart->harts->bus->ram;
     if (!translation->whole_page) {
         return;
@@ -608,7 +625,8 @@ void mmu_fill(struct hart *hart, vaddr address, const struct translation *transl
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);
     const uint8_t *host = ram->bytes + (page << PAGE_SHIFT);
-    bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0;
+    bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0 &&
+                    (request->access == ACCESS_WRITE || ram_kept(ram, page));
     struct tlb_entry *entry = mmu_entry(hart, address);
     if (entry->read_page != TLB_EMPTY && entry->read_page != start) {
         *mmu_second(entry) = *entry;

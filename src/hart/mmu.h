@@ -52,7 +52,8 @@ struct fetch_entry *mmu_fetch_find(struct hart *hart, vaddr address);
 
 /** Enters a translation into the data TLB; @p address is any address of its page, which RAM holds.
  */
-void mmu_fill(struct hart *hart, vaddr address, const struct translation *translation);
+void mmu_fill(struct hart *hart, const struct request *request,
+              const struct translation *translation);
 
 /** Parallel: notes, for mmu_flush_page(), what the leaf of an entry maps. */
 void mmu_span(struct hart *hart, vaddr address, const struct translation *translation);
@@ -62,6 +63,9 @@ void mmu_flag_tables(struct hart *hart, const struct translation *translation);
 
 /** Sets a flag on the page of @p address and keeps the invariant of enum page_flag. */
 void mmu_flag_page(struct harts *harts, paddr address, enum page_flag flag);
+
+/** Takes write permission for every page away from every TLB. */
+void mmu_revoke_writes(struct harts *harts);
 
 /** The page holds no code any more: fetches from it have to flag it first. */
 void mmu_code_gone(struct harts *harts, struct code_page *page);

@@ -47,6 +47,7 @@ struct console {
     bool deaf;        /* the pseudo-terminal's reader has been given up */
     bool escaped;     /* the last byte typed was the escape */
     bool left;
+    bool muted;
     uint8_t typed[TYPED_BYTES];
     size_t typed_count;
 };
@@ -299,7 +300,7 @@ static bool queue_make_room(struct console *console) {
 }
 
 void console_put(struct console *console, uint8_t byte) {
-    if (console->output < 0 || console->output_errno != 0 || console->deaf) {
+    if (console->output < 0 || console->output_errno != 0 || console->deaf || console->muted) {
         return;
     }
     if (console->queue_count == console->queue_room && !queue_make_room(console)) {
@@ -455,6 +456,11 @@ static size_t endpoint_take(void *console, uint8_t *bytes, size_t room_bytes) {
     return console_take(console, bytes, room_bytes);
 }
 
+static void endpoint_mute(void *of, bool mutes) {
+    struct console *console = of;
+    console->muted = mutes;
+}
+
 static bool endpoint_can_come(const void *console, bool admits) {
     return console_interactive(console) || (admits && console_open_for_input(console));
 }
@@ -466,5 +472,6 @@ const struct endpoint_ops console_endpoint = {
     .state = endpoint_state,
     .watch = endpoint_watch,
     .take = endpoint_take,
+    .mute = endpoint_mute,
     .can_come = endpoint_can_come,
 };

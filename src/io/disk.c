@@ -22,7 +22,8 @@ struct disk {
     bool read_only;
     bool temporary;
     uint64_t size_bytes;
-    uint64_t *written; /* persist: a bit for each block of the image */
+    uint64_t *written;      /* persist: a bit for each block of the image */
+    struct disk_past *past; /* NULL: there is no mark */
 };
 
 /** A failure before there is a disk. */
@@ -225,6 +226,7 @@ static bool disk_free(struct disk *disk, struct error *error) {
     store_close(&disk->image);
     bool good = !disk_failed(disk, error);
     free(disk->written);
+    disk_past_free(disk->past);
     free(disk);
     return good;
 }
@@ -423,9 +425,18 @@ static bool blocks_change(struct disk *disk, uint64_t offset_bytes, const uint8_
                          : overlay_write(disk->overlay, block, count, bytes);
 }
 
+/* A past that cannot be kept whole is worth nothing. */
+static void past_keep(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
+    if (disk->past != NULL && !disk_past_keep(disk->past, disk->overlay, offset_bytes / BLOCK_BYTES,
+                                              blocks_touched(offset_bytes, size_bytes))) {
+        disk_forget_all(disk);
+    }
+}
+
 /* The last block of a disk may be a part of one; zeros make it whole, as nothing lies behind. */
 static bool range_change(struct disk *disk, uint64_t offset_bytes, const uint8_t *bytes,
                          uint64_t size_bytes) {
+    past_keep(disk, offset_bytes, size_bytes);
     while (size_bytes > 0) {
         uint64_t within = offset_bytes % BLOCK_BYTES;
         uint64_t part = size_bytes - size_bytes % BLOCK_BYTES;
@@ -487,6 +498,51 @@ bool disk_flush(struct disk *disk) {
         return sound(disk);
     }
     return disk->overlay != NULL ? overlay_commit(disk->overlay) : store_sync(&disk->image);
+}
+
+/* -- The past ---------------------------------------------------------------------------------- */
+
+bool disk_can_mark(const struct disk *disk) {
+    return disk->read_only || disk->overlay != NULL;
+}
+
+bool disk_mark(struct disk *disk) {
+    ensure(disk_can_mark(disk));
+    if (disk->read_only) {
+        return true;
+    }
+    if (disk->past == NULL) {
+        disk->past = disk_past_new((disk->size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    }
+    if (disk->past == NULL || !disk_past_mark(disk->past)) {
+        disk_forget_all(disk);
+        return false;
+    }
+    return true;
+}
+
+bool disk_marked(const struct disk *disk) {
+    return disk->read_only || disk->past != NULL;
+}
+
+bool disk_back(struct disk *disk, size_t idx) {
+    return disk->read_only || disk_past_back(disk->past, disk->overlay, idx);
+}
+
+void disk_forget(struct disk *disk, size_t idx) {
+    if (disk->past != NULL &&
+        (!disk_past_forget(disk->past, idx) || disk_past_marks(disk->past) == 0)) {
+        disk_forget_all(disk);
+    }
+}
+
+void disk_forget_all(struct disk *disk) {
+    disk_past_free(disk->past);
+    disk->past = NULL;
+}
+
+uint64_t disk_past_size(const struct disk *disk) {
+    return disk->past == NULL ? 0 : disk_past_bytes(disk->past);
 }
 
 /* -- State ------------------------------------------------------------------------------------- */

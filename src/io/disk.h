@@ -162,10 +162,30 @@ uint64_t overlay_extent(const struct overlay *overlay, uint64_t block, uint64_t 
 bool overlay_read(struct overlay *overlay, uint64_t block, uint64_t count, void *bytes);
 bool overlay_write(struct overlay *overlay, uint64_t block, uint64_t count, const void *bytes);
 bool overlay_zero(struct overlay *overlay, uint64_t block, uint64_t count);
+/** The blocks are those of the image again. */
+bool overlay_forget(struct overlay *overlay, uint64_t block, uint64_t count);
 /** Everything written so far is safe, or the file has failed and opens again as it was before. */
 bool overlay_commit(struct overlay *overlay);
 /** Tells of each run of blocks that are here, in order; sets nothing. */
 void overlay_state(const struct overlay *overlay, struct stream *stream);
+
+/* -- disk_past.c: what blocks were before ------------------------------------------------------ */
+
+struct disk_past;
+
+/** Without a mark. @return NULL: out of memory. */
+struct disk_past *disk_past_new(uint64_t block_count);
+/** NULL is fine. */
+void disk_past_free(struct disk_past *past);
+bool disk_past_mark(struct disk_past *past);
+/** Before blocks change; there is a mark. @return false: out of memory, or the overlay failed. */
+bool disk_past_keep(struct disk_past *past, struct overlay *overlay, uint64_t block,
+                    uint64_t count);
+/** Puts back what has changed since mark @p idx; later marks are gone. */
+bool disk_past_back(struct disk_past *past, struct overlay *overlay, size_t idx);
+bool disk_past_forget(struct disk_past *past, size_t idx);
+size_t disk_past_marks(const struct disk_past *past);
+uint64_t disk_past_bytes(const struct disk_past *past);
 
 /* -- blocks.c: contents of blocks, as state walks see them ------------------------------------- */
 

@@ -79,6 +79,8 @@ struct endpoint_ops {
      * @return Bytes stored, at most @p room_bytes; 0: there is nothing.
      */
     size_t (*take)(void *endpoint, uint8_t *bytes, size_t room_bytes);
+    /** Output is lost from now on, or goes out again; what is queued does in any case. */
+    void (*mute)(void *endpoint, bool mutes);
     /** Can anything ever come again, for a device that has room as @p admits says? */
     bool (*can_come)(const void *endpoint, bool admits);
 };
@@ -234,6 +236,22 @@ bool disk_flush(struct disk *disk);
 /** Has the host failed to read or write? Then fills error: STATUS_HOST_IO, or STATUS_BAD_INPUT for
  * an overlay whose contents are damaged. */
 bool disk_failed(const struct disk *disk, struct error *error);
+/* Marks, as of memory: a stack, numbered from 0. */
+
+/** Can it have marks? Not an image that is written to itself. */
+bool disk_can_mark(const struct disk *disk);
+/** What the disk holds now can be had back. @return false: out of memory, and there is no mark. */
+bool disk_mark(struct disk *disk);
+/** Are its marks still there? They are lost when the host has no memory to keep what they need. */
+bool disk_marked(const struct disk *disk);
+/** It holds what it did at mark @p idx; later marks are gone. @return false: see disk_failed(). */
+bool disk_back(struct disk *disk, size_t idx);
+/** One mark is not needed any more; those behind it move down by one. */
+void disk_forget(struct disk *disk, size_t idx);
+void disk_forget_all(struct disk *disk);
+/** What the marks cost the host [bytes]. */
+uint64_t disk_past_size(const struct disk *disk);
+
 /**
  * Walks size, and a digest over number and contents of each 4 KiB block that has been written (in
  * the overlay's or the run's life). Cost in proportion to these. Sets nothing: the contents must be

@@ -34,6 +34,7 @@ struct frame {
 struct net {
     Slirp *slirp; /* NULL: nobody is there */
     bool reachable;
+    bool muted;
     struct watch *watch;  /* to look, never to wait */
     struct frame *frames; /* a ring */
     size_t first_idx, count;
@@ -187,7 +188,8 @@ void net_close(struct net *net) {
 /* -- Frames ------------------------------------------------------------------------------------ */
 
 void net_send(struct net *net, const uint8_t *frame, size_t size_bytes) {
-    if (net->slirp != NULL && size_bytes >= FRAME_BYTES_MIN && size_bytes <= FRAME_OUT_BYTES_MAX) {
+    bool fits = size_bytes >= FRAME_BYTES_MIN && size_bytes <= FRAME_OUT_BYTES_MAX;
+    if (net->slirp != NULL && fits && !net->muted) {
         slirp_input(net->slirp, frame, (int)size_bytes);
     }
 }
@@ -250,6 +252,11 @@ static size_t endpoint_take(void *net, uint8_t *bytes, size_t room_bytes) {
     return net_take(net, bytes, room_bytes);
 }
 
+static void endpoint_mute(void *of, bool mutes) {
+    struct net *net = of;
+    net->muted = mutes;
+}
+
 /* Nobody else speaks first. */
 static bool endpoint_can_come(const void *of, bool admits) {
     const struct net *net = of;
@@ -263,5 +270,6 @@ const struct endpoint_ops net_endpoint = {
     .state = endpoint_state,
     .watch = endpoint_watch,
     .take = endpoint_take,
+    .mute = endpoint_mute,
     .can_come = endpoint_can_come,
 };

@@ -418,20 +418,28 @@ bool overlay_write(struct overlay *overlay, uint64_t block, uint64_t count, cons
     return good && run_write(overlay, &run);
 }
 
-/* -- Zeros ------------------------------------------------------------------------------------- */
+/* -- Places ------------------------------------------------------------------------------------ */
 
-/** Lets one entry of a node say zeros. */
-static void entry_zero(struct overlay *overlay, struct node *node, unsigned level, unsigned idx) {
+/** Blocks that are all to be found at one place. */
+struct placing {
+    struct overlay *overlay;
+    enum place place;
+};
+
+/** Lets one entry of a node say so. */
+static void entry_place(const struct placing *placing, struct node *node, unsigned level,
+                        unsigned idx) {
     if (level > 0 && node->children[idx] != NULL) {
-        node_drop(overlay, node->children[idx], level - 1);
+        node_drop(placing->overlay, node->children[idx], level - 1);
         node->children[idx] = NULL;
     }
-    entry_clear(overlay, &node->entries[idx], PLACE_ZEROS);
+    entry_clear(placing->overlay, &node->entries[idx], placing->place);
 }
 
 /** Blocks [first, end) of those that a node speaks of. */
-static bool node_zero(struct overlay *overlay, struct node *node, unsigned level, uint64_t first,
-                      uint64_t end) {
+static bool node_place(const struct placing *placing, struct node *node, unsigned level,
+                       uint64_t first, uint64_t end) {
+    struct overlay *overlay = placing->overlay;
     uint64_t span = UINT64_C(1) << level_shift(level);
     bool good = true;
     node->dirty = true;
@@ -440,10 +448,10 @@ static bool node_zero(struct overlay *overlay, struct node *node, unsigned level
         uint64_t part_end = min_u64((first | (span - 1)) + 1, end);
         bool reaches = part_end % span == 0 || part_end == overlay->block_count;
         if (first % span == 0 && reaches) {
-            entry_zero(overlay, node, level, idx);
+            entry_place(placing, node, level, idx);
         } else {
             struct node *child = node_child(overlay, node, level, idx);
-            good = child != NULL && node_zero(overlay, child, level - 1, first, part_end);
+            good = child != NULL && node_place(placing, child, level - 1, first, part_end);
         }
         first = part_end;
     }
@@ -456,13 +464,22 @@ static void sweep(struct overlay *overlay) {
     }
 }
 
-bool overlay_zero(struct overlay *overlay, uint64_t block, uint64_t count) {
+static bool range_place(struct overlay *overlay, uint64_t block, uint64_t count, enum place place) {
+    const struct placing placing = {overlay, place};
     bool good = overlay->store->failure.status == STATUS_OK &&
-                node_zero(overlay, overlay->root, overlay->level, block, block + count);
+                node_place(&placing, overlay->root, overlay->level, block, block + count);
     if (good) {
         sweep(overlay);
     }
     return good;
+}
+
+bool overlay_zero(struct overlay *overlay, uint64_t block, uint64_t count) {
+    return range_place(overlay, block, count, PLACE_ZEROS);
+}
+
+bool overlay_forget(struct overlay *overlay, uint64_t block, uint64_t count) {
+    return range_place(overlay, block, count, PLACE_IMAGE);
 }
 
 /* -- Committing -------------------------------------------------------------------------------- */

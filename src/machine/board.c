@@ -356,6 +356,15 @@ static enum status engine_make(struct machine *machine, struct error *error) {
     return check && machine->check == NULL ? error->status : STATUS_OK;
 }
 
+static enum status rewind_check(const struct machine *machine, struct error *error) {
+    if (!machine->options.rewinds || past_possible(machine)) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_USAGE,
+                     "--rewind: this run cannot go back in time; drop --time token and free, "
+                     "--engine check, --no-accounting, shift=auto, --share, and persist of disks");
+}
+
 struct machine *machine_make(const struct machine_options *options, struct console *console,
                              struct error *error) {
     struct machine *machine = calloc(1, sizeof *machine);
@@ -366,7 +375,7 @@ struct machine *machine_make(const struct machine_options *options, struct conso
     machine->options = *options;
     machine->console = console;
     machine->turn_vcpu = VCPU_NONE;
-    if (machine_build(machine, error) != STATUS_OK ||
+    if (machine_build(machine, error) != STATUS_OK || rewind_check(machine, error) != STATUS_OK ||
         boot_open(options, &machine->target, error) != STATUS_OK ||
         engine_make(machine, error) != STATUS_OK) {
         machine_free(machine);
@@ -400,6 +409,7 @@ void machine_free(struct machine *machine) {
     check_free(machine->check);
     parallel_free(machine->parallel);
     ticker_free(machine->ticker);
+    past_forget_all(machine);
     jit_free(machine->jit);
     pulse_free(machine->pulse);
     harts_free(&machine->harts);

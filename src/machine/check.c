@@ -37,12 +37,6 @@ struct place {
     uint8_t priv;
 };
 
-/** What a state walk gave. */
-struct picture {
-    uint8_t *bytes;
-    size_t size_bytes, room_bytes;
-};
-
 struct check {
     struct machine *machine; /* the one that translates */
     struct machine *shadow;
@@ -51,7 +45,7 @@ struct check {
     struct net *net;                                          /* that leads nowhere, too */
     struct drive drives[DRIVES_MAX];                          /* the shadow's */
     struct shared_folder shares[SHARES_MAX];                  /* and folders */
-    struct picture mine, other;
+    struct buffer mine, other;                                /* pictures of the two */
     uint64_t looked_steps; /* total, when all was last the same */
     unsigned vcpu;         /* of the present grant */
     uint64_t from_steps;   /* total, before it */
@@ -139,29 +133,13 @@ void check_free(struct check *check) {
         for (unsigned i = 0; i < SHARES_MAX; i++) {
             share_close(check->shares[i].share);
         }
-        free(check->mine.bytes);
-        free(check->other.bytes);
+        buffer_free(&check->mine);
+        buffer_free(&check->other);
         free(check);
     }
 }
 
 /* -- Pictures ---------------------------------------------------------------------------------- */
-
-static void picture_put(void *owner, const void *bytes, size_t size_bytes) {
-    struct picture *picture = owner;
-    if (picture->size_bytes + size_bytes > picture->room_bytes) {
-        picture->room_bytes = 2 * (picture->size_bytes + size_bytes);
-        picture->bytes = realloc(picture->bytes, picture->room_bytes);
-        ensure(picture->bytes != NULL);
-    }
-    memcpy(picture->bytes + picture->size_bytes, bytes, size_bytes);
-    picture->size_bytes += size_bytes;
-}
-
-static struct stream picture_stream(struct picture *picture) {
-    picture->size_bytes = 0;
-    return (struct stream){.put = picture_put, .owner = picture};
-}
 
 static bool pictures_same(const struct check *check) {
     return check->mine.size_bytes == check->other.size_bytes &&
@@ -170,16 +148,16 @@ static bool pictures_same(const struct check *check) {
 
 /** Takes pictures of one hart of both machines. @return Are they the same? */
 static bool hart_same(struct check *check, unsigned idx) {
-    struct stream mine = picture_stream(&check->mine);
-    struct stream other = picture_stream(&check->other);
+    struct stream mine = buffer_tell(&check->mine);
+    struct stream other = buffer_tell(&check->other);
     hart_state(check->machine->harts.hart[idx], &mine);
     hart_state(check->shadow->harts.hart[idx], &other);
     return pictures_same(check);
 }
 
 static bool sched_same(struct check *check) {
-    struct stream mine = picture_stream(&check->mine);
-    struct stream other = picture_stream(&check->other);
+    struct stream mine = buffer_tell(&check->mine);
+    struct stream other = buffer_tell(&check->other);
     sched_state(&check->machine->sched, &mine);
     sched_state(&check->shadow->sched, &other);
     return pictures_same(check);
@@ -187,8 +165,8 @@ static bool sched_same(struct check *check) {
 
 static bool device_same(struct check *check, unsigned idx) {
     const struct region *region = &check->machine->bus.regions[idx];
-    struct stream mine = picture_stream(&check->mine);
-    struct stream other = picture_stream(&check->other);
+    struct stream mine = buffer_tell(&check->mine);
+    struct stream other = buffer_tell(&check->other);
     region->ops->state(region->device, &mine);
     region->ops->state(check->shadow->bus.regions[idx].device, &other);
     return pictures_same(check);
@@ -222,7 +200,7 @@ static void field_name(void *owner, const char *name, size_t size_bytes) {
     }
 }
 
-static uint64_t field_value(const struct picture *picture, size_t at, size_t size_bytes) {
+static uint64_t field_value(const struct buffer *picture, size_t at, size_t size_bytes) {
     uint64_t value = 0;
     for (size_t i = size_bytes; i-- > 0;) {
         value = value << 8 | picture->bytes[at + i];

@@ -53,7 +53,7 @@ static bool inlet_admit(struct machine *machine, unsigned idx) {
 
 bool inlets_admit(struct machine *machine) {
     bool came = false;
-    for (unsigned idx = 0; idx < machine->inlet_count; idx++) {
+    for (unsigned idx = 0; !machine->retraces && idx < machine->inlet_count; idx++) {
         unsigned left = ARRIVALS_MAX;
         while (left > 0 && inlet_admit(machine, idx)) {
             came = true;
@@ -68,6 +68,12 @@ bool inlets_admit(struct machine *machine) {
 void inlets_begin(struct machine *machine) {
     for (unsigned i = 0; i < machine->inlet_count; i++) {
         machine->inlets[i].ops->begin(machine->inlets[i].endpoint);
+    }
+}
+
+void inlets_mute(struct machine *machine, bool mutes) {
+    for (unsigned i = 0; i < machine->inlet_count; i++) {
+        machine->inlets[i].ops->mute(machine->inlets[i].endpoint, mutes);
     }
 }
 

@@ -135,7 +135,9 @@ struct machine_options {
     uint64_t grant;             /* the cap, or the seed of random caps */
     bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
     uint64_t drop_seed;
-    bool uncounted;          /* bench: the translator counts no steps; nothing repeats */
+    bool uncounted; /* bench: the translator counts no steps; nothing repeats */
+    bool rewinds;   /* tests: goes back in time at random steps; changes nothing else */
+    uint64_t rewind_seed;
     const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
     size_t hash_at_count;
     opened_fn *opened; /* may be NULL; where it fails, machine_new() does */
@@ -362,6 +364,12 @@ struct stopwatch {
     int64_t spent_ns[ACTIVITY_COUNT];
 };
 
+/** A place in a run; in a sleep VIRTUAL moves alone. */
+struct position {
+    uint64_t steps; /* of all harts */
+    vtime virtual_ns;
+};
+
 /** What the guest has asked for during the present instruction: acted on right after it. */
 struct asked {
     bool tohost;      /* a store has touched it: look */
@@ -379,6 +387,7 @@ struct half {
 };
 
 struct check;
+struct past;
 struct parallel;
 struct pulse;
 
@@ -423,6 +432,7 @@ struct machine {
     struct ticker *ticker;     /* NULL: steps are counted */
     struct check *check;       /* of --engine check, else NULL */
     struct parallel *parallel; /* of --time token and free, else NULL */
+    struct past *past;         /* moments to go back to; NULL: there is none */
     bool resetting;            /* lines act at once, none travels */
     struct asked asked;
     struct half half;
@@ -436,9 +446,13 @@ struct machine {
     uint64_t grant_random; /* state of the generator of --grant random */
     uint64_t drop_random;  /* the same of --drop-caches */
     uint64_t drop_left_steps;
-    int64_t polled_ns;   /* host time of the last look at the outside */
-    bool arrived;        /* the last wait has seen something since */
-    int64_t progress_ns; /* host time of the last progress call */
+    uint64_t rewind_random; /* the same of --rewind */
+    uint64_t rewind_left_steps;
+    bool retraces;            /* it is where it has been before, and the outside hears nothing */
+    struct position furthest; /* up to where, if so */
+    int64_t polled_ns;        /* host time of the last look at the outside */
+    bool arrived;             /* the last wait has seen something since */
+    int64_t progress_ns;      /* host time of the last progress call */
     struct stopwatch stopwatch;
     struct pace pace;
     int64_t paced_ns; /* host time of the last look at it, and VIRTUAL then */
@@ -488,6 +502,36 @@ void inlets_look(struct machine *machine);
 bool inlets_can_come(const struct machine *machine);
 /** Collects what to wait for. @param admits  Also input, where there is room for it. */
 void inlets_watch(struct machine *machine, bool admits);
+
+/** The outside hears nothing from now on, or hears again. */
+void inlets_mute(struct machine *machine, bool mutes);
+
+/* past.c: going back in time. */
+
+struct position machine_position(const struct machine *machine);
+bool position_before(struct position a, struct position b);
+
+/** Can this machine go back at all: one thread, no disk that is written to itself? */
+bool past_possible(const struct machine *machine);
+/** Between turns: makes now a moment to go back to. @return false: out of memory, no moments. */
+bool past_mark(struct machine *machine);
+/** Moments, numbered from 0, the oldest. None once the host had no memory to keep them. */
+size_t past_count(struct machine *machine);
+struct position past_position(const struct machine *machine, size_t idx);
+/** What the moments cost the host [bytes]. */
+uint64_t past_bytes(const struct machine *machine);
+/**
+ * Between turns: the machine is as it was at a moment, which stays; later ones are gone. What it
+ * does again, up to where it has been, nobody hears.
+ */
+void past_back(struct machine *machine, size_t idx);
+/** A moment is not needed any more; those behind it move down by one. */
+void past_forget(struct machine *machine, size_t idx);
+void past_forget_all(struct machine *machine);
+/** Steps until the run is where it has been; UINT64_MAX when it is. */
+uint64_t past_left_steps(const struct machine *machine);
+/** To be called when the position has moved: is it there? */
+void past_look(struct machine *machine);
 
 /* parallel.c: harts on threads of their own. */
 

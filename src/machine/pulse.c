@@ -97,6 +97,10 @@ void pulse_free(struct pulse *pulse) {
 /* What it has measured is no part of the machine. */
 void pulse_state(struct pulse *pulse, struct stream *stream) {
     timer_state(&pulse->timer, stream);
+    if (stream_sets(stream)) {
+        pulse->next_ns = pulse->timer.due_ns;
+        pulse->last_ns = pulse->next_ns - pulse->period_ns;
+    }
 }
 
 struct pulse_stats pulse_stats(const struct pulse *pulse) {

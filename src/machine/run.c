@@ -25,7 +25,9 @@ enum {
     PROGRESS_NS = 100000000,
     LAST_WORDS_NS = 1000000,
     GRANT_RANDOM_STEPS_MAX = 4096,
-    DROP_STEPS_MAX = 200000
+    DROP_STEPS_MAX = 200000,
+    REWIND_STEPS_MAX = 300000,
+    REWIND_MOMENTS_MAX = 4
 };
 
 /* -- Ends -------------------------------------------------------------------------------------- */
@@ -118,6 +120,10 @@ uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
     if (machine->check != NULL) {
         budget_steps = min_u64(budget_steps, CHECK_GRANT_STEPS_MAX);
     }
+    if (options->rewinds) {
+        budget_steps = min_u64(budget_steps, machine->rewind_left_steps);
+    }
+    budget_steps = min_u64(budget_steps, past_left_steps(machine));
     return options->drop_caches ? min_u64(budget_steps, machine->drop_left_steps) : budget_steps;
 }
 
@@ -170,6 +176,27 @@ static void caches_count_down(struct machine *machine, uint64_t ran_steps) {
     if (machine->drop_left_steps == 0) {
         harts_drop_caches(&machine->harts);
         machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
+    }
+}
+
+/* Each way back takes a moment along, and few are kept: so the run gets on. */
+static void rewind_count_down(struct machine *machine, uint64_t ran_steps) {
+    machine->rewind_left_steps -= ran_steps;
+    if (machine->rewind_left_steps > 0) {
+        return;
+    }
+    machine->rewind_left_steps = random_steps(&machine->rewind_random, REWIND_STEPS_MAX);
+    uint64_t choice = random_next(&machine->rewind_random);
+    size_t count = past_count(machine);
+    if (count == 0 || choice % 4 != 0) {
+        (void)past_mark(machine);
+        count = past_count(machine);
+        if (count > REWIND_MOMENTS_MAX) {
+            past_forget(machine, choice / 4 % count);
+        }
+    } else {
+        past_back(machine, choice / 4 % count);
+        past_forget(machine, past_count(machine) - 1);
     }
 }
 
@@ -241,6 +268,7 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     if (machine->options.drop_caches) {
         caches_count_down(machine, ran_steps);
     }
+    past_look(machine);
     turn_settle(machine, turn->vcpu);
     run_look(machine); /* invariant 1 */
     if (ran_steps == TURN_STEPS_MAX) {
@@ -248,6 +276,9 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     }
     if (inlets_full(machine)) {
         reader_wait(machine);
+    }
+    if (machine->options.rewinds && machine->exit.reason == EXIT_NONE) {
+        rewind_count_down(machine, ran_steps);
     }
 }
 
@@ -388,6 +419,11 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
  * this very moment. After a skip the stop and the signal are looked at, as after a round.
  */
 static void sleep_until(struct machine *machine, vtime until) {
+    if (machine->retraces) { /* up to where it has been, and then this is asked again */
+        skip_to(machine, min_i64(until, machine->furthest.virtual_ns));
+        past_look(machine);
+        return;
+    }
     bool over = sched_virtual(&machine->sched) >= VTIME_NEVER - 1; /* 292 years have passed */
     bool never = until >= VTIME_NEVER - 1;
     if (!over && (poll_outside(machine) || machine->exit.reason != EXIT_NONE)) {
@@ -413,6 +449,8 @@ static void run_begin(struct machine *machine, const struct run_callbacks *callb
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
+    machine->rewind_random = machine->options.rewind_seed;
+    machine->rewind_left_steps = random_steps(&machine->rewind_random, REWIND_STEPS_MAX);
     machine->stopwatch.since_ns = host_monotonic_ns();
     machine->progress_ns = machine->stopwatch.since_ns;
     clocks_init(&machine->clocks, host_time_read());

@@ -615,3 +615,15 @@ void sched_state(struct sched *sched, struct stream *stream) {
     }
     clocks_state(sched, stream);
 }
+
+void sched_counts_state(struct sched *sched, struct stream *stream) {
+    stream_u64(stream, &sched->fired_count);
+    stream_u64(stream, &sched->late_steps_max);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        struct vcpu *vcpu = &sched->vcpus[i];
+        uint64_t idle_ns = sched_idle_ns(sched, i);
+        stream_u64(stream, &idle_ns);
+        stream_s64(stream, &vcpu->ahead_max_ns);
+        vcpu->idle_ns = stream_sets(stream) ? idle_ns : vcpu->idle_ns;
+    }
+}

@@ -344,6 +344,8 @@ void inbox_empty(struct vcpu *vcpu);
 
 /** Walks clocks, sleepers, comparators, messages under way, the place in the round, orders. */
 void sched_state(struct sched *sched, struct stream *stream);
+/** Walks what has been counted for the stats, which is no state: it decides nothing. */
+void sched_counts_state(struct sched *sched, struct stream *stream);
 
 /* -- token.c: vCPUs that run at the same time, with clocks of their own ------------------------ */
 

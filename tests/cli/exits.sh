@@ -214,7 +214,7 @@ expect 64 '--pulse 999: use 1000 to 1000000000 ns' run --elf loop.elf --pulse 99
 expect 75 'stopped' \
     run --elf loop.elf --smp 2 --stop-at 50000 --hash-at 0,1,777,50000:way --state-hash
 while read -r steps hash; do
-    for more in '' '--grant 7' '--grant random:5' '--drop-caches random:5'; do
+    for more in '' '--grant 7' '--grant random:5' '--drop-caches random:5' '--rewind random:5'; do
         # shellcheck disable=SC2086 # more is options
         expect 75 'stopped' run --elf loop.elf --smp 2 --stop-at "$steps" --state-hash $more
         expect_equal "hash at $steps with '$more'" "$hash" "$(state_hash)"

@@ -22,7 +22,8 @@ declare -A cuts=(
     [check]="--engine=interp"
     [test]="--engine=interp --grant=1 --drop-caches=random:1"
     [soak]="--engine=interp --grant=1 --grant=2 --grant=7 --grant=random:1 --grant=random:2
-            --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3"
+            --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3
+            --rewind=random:1 --rewind=random:2"
 )
 
 # fields NAME FILE: the values of all lines "NAME: value" in the first comment.

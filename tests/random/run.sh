@@ -50,6 +50,8 @@ quick=(
     "--engine interp --drop-caches random:SEED"
     "--engine jit --grant random:SEED --drop-caches random:SEED"
     "--engine interp --grant random:SEED"
+    "--engine jit --rewind random:SEED"
+    "--engine interp --rewind random:SEED --grant random:SEED"
 )
 slow=(
     "--engine jit --grant 7"

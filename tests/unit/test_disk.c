@@ -497,6 +497,76 @@ static void test_state(void **state) {
     free(model.bytes);
 }
 
+/* -- Marks ------------------------------------------------------------------------------------- */
+
+enum { MARKS = 5 };
+
+/** What the disk held at each mark. */
+struct marks {
+    uint8_t *bytes[MARKS];
+    uint64_t states[MARKS];
+    size_t count;
+};
+
+static void mark_drop(struct marks *marks, size_t idx) {
+    free(marks->bytes[idx]);
+    marks->count--;
+    for (size_t i = idx; i < marks->count; i++) {
+        marks->bytes[i] = marks->bytes[i + 1];
+        marks->states[i] = marks->states[i + 1];
+    }
+}
+
+static void marks_act(struct disk *disk, struct model *model, struct marks *marks,
+                      uint64_t *random) {
+    uint64_t choice = random_below(random, 16);
+    size_t idx = marks->count == 0 ? 0 : random_below(random, marks->count);
+    if (choice < 4 && marks->count < MARKS) {
+        assert_true(disk_mark(disk));
+        marks->bytes[marks->count] = malloc(model->size_bytes);
+        assert_non_null(marks->bytes[marks->count]);
+        memcpy(marks->bytes[marks->count], model->bytes, model->size_bytes);
+        marks->states[marks->count++] = state_of(disk);
+    } else if (choice < 6 && marks->count > 0) {
+        assert_true(disk_back(disk, idx));
+        while (marks->count > idx + 1) {
+            mark_drop(marks, marks->count - 1);
+        }
+        memcpy(model->bytes, marks->bytes[idx], model->size_bytes);
+        assert_true(state_of(disk) == marks->states[idx]);
+    } else if (choice < 8 && marks->count > 0) {
+        disk_forget(disk, idx);
+        mark_drop(marks, idx);
+        assert_true(disk_marked(disk) == (marks->count > 0));
+    } else if (choice < 10) {
+        zero_some(disk, model, random);
+    } else {
+        write_some(disk, model, random);
+    }
+}
+
+/* Wherever the disk goes back to, it holds what it did, and its state is what it was. */
+static void test_marks(void **state) {
+    const struct folder *folder = *state;
+    for (enum kind kind = 0; kind < KINDS; kind++) {
+        struct model model = sample(folder);
+        struct disk_options options = options_of(folder, kind);
+        struct disk *disk = disk_demand(&options);
+        struct marks marks = {.count = 0};
+        uint64_t random = 77 + (uint64_t)kind;
+        assert_true(disk_can_mark(disk) == (kind != PERSISTENT));
+        for (unsigned i = 0; disk_can_mark(disk) && i < 2000; i++) {
+            marks_act(disk, &model, &marks, &random);
+            read_some(disk, &model, &random);
+        }
+        while (marks.count > 0) {
+            mark_drop(&marks, marks.count - 1);
+        }
+        disk_finish(disk);
+        free(model.bytes);
+    }
+}
+
 /* -- Large disks ------------------------------------------------------------------------------- */
 
 static void test_large_image(void **state) {
@@ -540,6 +610,7 @@ int main(void) {
         folder_test(test_image_that_shrinks),
         folder_test(test_rotten_block),
         folder_test(test_state),
+        folder_test(test_marks),
         folder_test(test_large_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,7 @@ struct world;
 struct engine {
     uint64_t grant_steps; /* 0: random */
     bool passes_nobody;
+    bool forgets; /* all but what a walk has told, now and then */
 };
 
 /** A deadline of the random program, on a vCPU's clock or on the device's. */
@@ -360,7 +361,44 @@ static void idle_skip(struct world *world, vtime until) {
     }
 }
 
+static void world_state(struct world *world, struct stream *stream) {
+    sched_state(&world->sched, stream);
+    sched_counts_state(&world->sched, stream);
+    for (unsigned i = 0; i < ALARMS; i++) {
+        timer_state(&world->device[i].timer, stream);
+        for (unsigned j = 0; j < world->core_count; j++) {
+            timer_state(&world->cores[j].alarms[i].timer, stream);
+        }
+    }
+}
+
+/** Tells the state, makes another one of it, and sets it. */
+static void world_forget(struct world *world) {
+    struct buffer buffer = {0};
+    struct stream told = buffer_tell(&buffer);
+    world_state(world, &told);
+    sched_catch_up(&world->sched);
+    world->sched.current = world->sched.current == VCPU_NONE ? 0 : VCPU_NONE;
+    world->sched.in_round = !world->sched.in_round;
+    for (unsigned i = 0; i < world->core_count; i++) {
+        struct core *core = &world->cores[i];
+        timer_arm(&core->alarms[i % ALARMS].timer, world->sched.start_ns);
+        world->sched.vcpus[i].asleep = !world->sched.vcpus[i].asleep;
+        world->sched.vcpus[i].clock.steps += 100;
+        world->sched.vcpus[i].inbox_count /= 2;
+        world->sched.due_ns[i] = VTIME_NEVER;
+    }
+    struct stream set = buffer_set(&buffer);
+    world_state(world, &set);
+    expect(stream_sound(&set) && buffer.taken_bytes == buffer.size_bytes, world->seed, "%s",
+           set.defect == NULL ? "bytes are left" : set.defect);
+    buffer_free(&buffer);
+}
+
 static struct turn world_next(struct world *world) {
+    if (world->engine.forgets && random_below(&world->cuts, 4) == 0) {
+        world_forget(world);
+    }
     for (unsigned i = 0; world->engine.passes_nobody && i < world->core_count; i++) {
         world->sched.due_ns[i] = 0;
     }
@@ -478,8 +516,9 @@ static void expect_same(const struct history *a, const struct history *b,
 static void histories_do_not_depend_on_the_engine(void **state) {
     (void)state;
     static const struct engine best = {.grant_steps = UINT64_MAX};
-    static const struct engine others[] = {{1, false}, {2, false},         {7, false},
-                                           {0, false}, {UINT64_MAX, true}, {0, true}};
+    static const struct engine others[] = {
+        {1, false, false},         {2, false, false}, {7, false, false}, {0, false, false},
+        {UINT64_MAX, true, false}, {0, true, false},  {0, false, true},  {UINT64_MAX, false, true}};
     struct random seeds = random_start(8);
     size_t seen[128] = {0};
     uint64_t lag_count = 0;

@@ -3,6 +3,7 @@
 #include "memory_test.h"
 #include "sched_test.h"
 
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,6 +216,151 @@ static void the_state_walk_names_all_that_decides(void **state) {
     sched_free(&sched);
 }
 
+/* -- Setting it -------------------------------------------------------------------------------- */
+
+/** Two schedules in the middle of a round, with a deadline and messages under way. */
+struct twins {
+    struct sched scheds[2];
+    struct trace trace;
+    struct probe probes[2];
+    struct comparator comparators[2];
+    struct buffer told; /* of the first */
+};
+
+static void twins_init(struct twins *twins) {
+    *twins = (struct twins){.trace = {.count = 0}};
+    for (unsigned i = 0; i < 2; i++) {
+        struct sched *sched = &twins->scheds[i];
+        sched_start(sched, 4, 4, 1000);
+        twins->probes[i] = probe_of(sched, &twins->trace, '-');
+        assert_true(comparator_attach(sched, 0, &twins->comparators[i], no_change, NULL));
+        for (char name = 'a'; name <= 'f'; name++) {
+            sched_connect(sched, 3, (uint16_t)name, probe_arrive, &twins->probes[i]);
+        }
+    }
+    send_four(&twins->scheds[0], &twins->probes[0]);
+    comparator_set(&twins->comparators[0], 700, true);
+    struct stream stream = buffer_tell(&twins->told);
+    sched_state(&twins->scheds[0], &stream);
+}
+
+static const char *twins_set(struct twins *twins) {
+    struct stream stream = buffer_set(&twins->told);
+    sched_state(&twins->scheds[1], &stream);
+    return stream.defect;
+}
+
+static void twins_free(struct twins *twins) {
+    sched_free(&twins->scheds[0]);
+    sched_free(&twins->scheds[1]);
+    buffer_free(&twins->told);
+}
+
+static void what_was_told_can_be_set(void **state) {
+    (void)state;
+    struct twins twins;
+    twins_init(&twins);
+    assert_null(twins_set(&twins));
+    assert_true(hash_of(&twins.scheds[0]) == hash_of(&twins.scheds[1]));
+    for (unsigned i = 0; i < 2; i++) {
+        struct sched *sched = &twins.scheds[i];
+        expect_run(sched, 3, 125, 125);
+        expect_round_end(sched, 1000);
+        for (const char *name = "abc"; *name != '\0'; name++) {
+            expect_row(&twins.trace, *name, VCPU_NONE, 0, 1000);
+        }
+        assert_int_equal(timers_due(&sched->vcpus[0].timers), 70000);
+    }
+    twins_free(&twins);
+}
+
+/** Sets what was told, with the 8 bytes at @p at changed; once it was cut behind them, too. */
+static void expect_defect(size_t at, uint64_t value, const char *defect) {
+    struct twins twins;
+    twins_init(&twins);
+    assert_true(at + sizeof value <= twins.told.size_bytes);
+    memcpy(twins.told.bytes + at, &value, sizeof value);
+    assert_string_equal(twins_set(&twins), defect);
+    assert_true(twins.scheds[1].current == VCPU_NONE || twins.scheds[1].current < 4);
+    twins_free(&twins);
+}
+
+/** Places of fields in the walk. */
+enum {
+    AT_VCPUS = 0,
+    AT_QUANTUM = 8,
+    AT_TICK = 16,
+    AT_MONOTONIC = 24,
+    AT_START = 40,
+    AT_END = 48,
+    AT_CURRENT = 56,
+    AT_CLOCK = 76,
+};
+
+static void what_no_schedule_tells_is_a_defect(void **state) {
+    (void)state;
+    expect_defect(AT_VCPUS, 5, "is of a machine with another number of harts");
+    expect_defect(AT_QUANTUM, 999, "is of a machine with another quantum");
+    expect_defect(AT_TICK, 10, "is of a machine with another time base");
+    expect_defect(AT_MONOTONIC, 1, "is of a machine with another --time");
+    const char *round = "holds a round that is none";
+    expect_defect(AT_START, 1000, round);
+    expect_defect(AT_START, UINT64_MAX, round);
+    expect_defect(AT_END, 0, round);
+    expect_defect(AT_END, INT64_MAX, round);
+    expect_defect(AT_CURRENT, 4, round);
+    expect_defect(AT_CURRENT, UINT32_MAX, round);
+    const char *clock = "holds a clock that runs backwards";
+    expect_defect(AT_CLOCK, UINT64_C(1000000001), clock);
+    expect_defect(AT_CLOCK, 0, clock); /* with a part of 0: steps that cost nothing */
+    expect_defect(AT_CLOCK + 8, 1, clock);
+    expect_defect(AT_CLOCK + 16, 0, clock);
+    expect_defect(AT_CLOCK + 16, UINT64_C(1000000000001), clock);
+    expect_defect(AT_CLOCK + 32, 126, clock);
+}
+
+static void deadlines_lie_in_time(void **state) {
+    (void)state;
+    struct twins twins;
+    struct timer *timer = &twins.comparators[0].timer;
+    twins_init(&twins);
+    vtime due_ns = timer->due_ns;
+    for (size_t at = 0; at + 8 <= twins.told.size_bytes; at++) {
+        if (memcmp(twins.told.bytes + at, &due_ns, 8) == 0) {
+            twins.told.bytes[at + 7] |= 0x80;
+        }
+    }
+    assert_string_equal(twins_set(&twins), "holds a deadline before time 0");
+    twins_free(&twins);
+}
+
+static void messages_are_for_somebody(void **state) {
+    (void)state;
+    for (unsigned how = 0; how < 2; how++) {
+        struct twins twins;
+        twins_init(&twins);
+        if (how == 0) {
+            sched_connect(&twins.scheds[1], 3, 'd', NULL, NULL);
+        } else {
+            twins.scheds[1].kind_count = 'd';
+        }
+        assert_string_equal(twins_set(&twins), "holds a message for nobody");
+        twins_free(&twins);
+    }
+}
+
+static void walks_that_are_cut_are_a_defect(void **state) {
+    (void)state;
+    struct twins twins;
+    twins_init(&twins);
+    for (size_t whole = twins.told.size_bytes; twins.told.size_bytes > 0;) {
+        twins.told.size_bytes--;
+        assert_non_null(twins_set(&twins));
+        assert_true(twins.told.size_bytes < whole);
+    }
+    twins_free(&twins);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crowded_inboxes_keep_their_order),
@@ -224,6 +370,11 @@ int main(void) {
         cmocka_unit_test(the_state_does_not_know_the_layout_of_a_heap),
         cmocka_unit_test(the_state_does_not_know_void_messages),
         cmocka_unit_test(the_state_walk_names_all_that_decides),
+        cmocka_unit_test(what_was_told_can_be_set),
+        cmocka_unit_test(what_no_schedule_tells_is_a_defect),
+        cmocka_unit_test(deadlines_lie_in_time),
+        cmocka_unit_test(messages_are_for_somebody),
+        cmocka_unit_test(walks_that_are_cut_are_a_defect),
     };
     return cmocka_run_group_tests_name("sched_state", tests, NULL, NULL);
 }
