@@ -358,6 +358,15 @@ static enum status take_rewind(struct run_options *options, const struct row *ro
     return STATUS_OK;
 }
 
+static enum status take_pause(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    if (strncmp(value, "random:", 7) != 0 || !value_u64(value + 7, &options->machine.pause_seed)) {
+        return bad_value(row, value, "random:SEED", error);
+    }
+    options->machine.pauses = true;
+    return STATUS_OK;
+}
+
 static enum status take_hash_at(struct run_options *options, const struct row *row,
                                 const char *value, struct error *error) {
     const char *accepted = "N,N,...:FILE, with total steps N in ascending order";
@@ -444,6 +453,7 @@ static const struct row rows[] = {
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
     {"rewind", "SPEC", take_rewind, 0, NULL},
+    {"pause", "SPEC", take_pause, 0, NULL},
     {"hash-at", "SPEC", take_hash_at, 0, NULL},
     {"no-accounting", NULL, FLAG(machine.uncounted), NULL},
 };
@@ -584,9 +594,9 @@ static enum status policy_check(const struct run_options *options, struct error 
     if (machine->hash_at_count > 0) {
         return conflict(error, "--hash-at", steps);
     }
-    if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->rewinds ||
-        machine->uncounted) {
-        return conflict(error, "--grant, --drop-caches, --rewind, --no-accounting", steps);
+    if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->pauses ||
+        machine->rewinds || machine->uncounted) {
+        return conflict(error, "--grant, --drop-caches, --pause, --rewind, --no-accounting", steps);
     }
     if (machine->dump_items != 0) {
         return conflict(error, "--dump", steps);

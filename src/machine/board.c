@@ -251,6 +251,26 @@ static void rates_free(const struct machine_options *options) {
     }
 }
 
+/** Where the options want the run to end. */
+static struct goal last_goal(const struct machine_options *options) {
+    struct goal goal = goal_none;
+    switch (options->stop_kind) {
+    case STOP_AT_STEPS:
+        goal.steps = options->stop_steps;
+        break;
+    case STOP_AT_HART_STEPS:
+        goal.hart = options->stop_hart;
+        goal.hart_steps = options->stop_steps;
+        break;
+    case STOP_AT_VTIME:
+        goal.at_ns = options->stop_ns;
+        break;
+    case STOP_NEVER:
+        break;
+    }
+    return goal;
+}
+
 /** Everything but the images and the engine. On failure machine_free() takes back what there is. */
 static enum status machine_build(struct machine *machine, struct error *error) {
     const struct machine_options *options = &machine->options;
@@ -273,9 +293,8 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     if (!sched_init(&machine->sched, &timing)) {
         return out_of_memory(error);
     }
-    if (options->stop_kind == STOP_AT_VTIME) {
-        machine->sched.stop_ns = options->stop_ns;
-    }
+    machine->last = last_goal(options);
+    machine->sched.stop_ns = machine->last.at_ns; /* its round ends there */
     status = harts_init(&machine->harts, options->ext, bus, &machine->sched, error);
     if (status != STATUS_OK) {
         return status;

@@ -135,9 +135,11 @@ struct machine_options {
     uint64_t grant;             /* the cap, or the seed of random caps */
     bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
     uint64_t drop_seed;
-    bool uncounted; /* bench: the translator counts no steps; nothing repeats */
     bool rewinds;   /* tests: goes back in time at random steps; changes nothing else */
     uint64_t rewind_seed;
+    bool pauses; /* tests: pause at random steps and times; changes nothing else */
+    uint64_t pause_seed;
+    bool uncounted;          /* bench: the translator counts no steps; nothing repeats */
     const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
     size_t hash_at_count;
     opened_fn *opened; /* may be NULL; where it fails, machine_new() does */
@@ -199,15 +201,57 @@ typedef void hash_fn(void *owner, uint64_t steps, const char *hash);
 /** Called about ten times a second of host time, for a live line. */
 typedef void progress_fn(void *owner, const struct machine *machine);
 
+/** Asked like signal_fn: should the run pause now? */
+typedef bool pause_fn(void *owner);
+/** Adds what pause_fn has to wait for, whenever the machine waits for the outside. */
+typedef void pause_watch_fn(void *owner, struct watch *watch);
+
 /** Whom the run loop tells and asks. Each may be NULL. */
 struct run_callbacks {
     signal_fn *signal;
     hash_fn *hash_taken;
     progress_fn *progress;
+    pause_fn *pause;
+    pause_watch_fn *pause_watch;
     void *owner;
 };
 
-/** Runs until something ends it. */
+/**
+ * Where machine_go() pauses: at whichever comes first, and exactly there, inside a round if need
+ * be. What has come already is where the machine is.
+ */
+struct goal {
+    uint64_t steps;      /* of all harts together; UINT64_MAX: never */
+    unsigned hart;       /* of hart_steps */
+    uint64_t hart_steps; /* position of that hart; UINT64_MAX: never */
+    vtime at_ns;         /* before the first step, in the order of execution, at this time or later;
+                            or in a sleep; VTIME_NEVER: never */
+};
+
+/** No goal: the run's end. */
+extern const struct goal goal_none;
+
+/** Why machine_go() came back. */
+enum pause {
+    PAUSE_NONE, /* the run has ended */
+    PAUSE_GOAL,
+    PAUSE_ASKED /* by pause_fn */
+};
+
+/**
+ * A run that can pause: machine_begin(), machine_go() as often as wanted, machine_finish().
+ * Wherever it pauses, it goes on as if it never had, and all clocks stand still in between.
+ * @param callbacks  Used until machine_finish().
+ */
+void machine_begin(struct machine *machine, const struct run_callbacks *callbacks);
+/** Harts that run at the same time have no goals but the end, and nobody pauses them. */
+enum pause machine_go(struct machine *machine, const struct goal *goal);
+/** While it is paused: output goes out; waits for that, for pause_watch_fn, for a signal. */
+void machine_rest(struct machine *machine, int64_t timeout_ns);
+/** The guest's last words get out, and what it has written to disks. */
+struct machine_exit machine_finish(struct machine *machine);
+
+/** All of it: runs until something ends it. */
 struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks);
 
 /**
@@ -440,6 +484,9 @@ struct machine {
     /* Of the run. */
     const struct run_callbacks *callbacks;
     struct machine_exit exit;
+    struct goal last;      /* where the run ends, as the options say */
+    struct goal goal;      /* where it pauses before */
+    enum pause pause;      /* somebody wants it to pause now */
     uint64_t steps;        /* of all harts */
     unsigned turn_vcpu;    /* whose turn was prepared last, or VCPU_NONE */
     size_t hash_next_idx;  /* in options.hash_at */
@@ -453,6 +500,7 @@ struct machine {
     int64_t polled_ns;        /* host time of the last look at the outside */
     bool arrived;             /* the last wait has seen something since */
     int64_t progress_ns;      /* host time of the last progress call */
+    uint64_t pause_random;    /* the same of --pause */
     struct stopwatch stopwatch;
     struct pace pace;
     int64_t paced_ns; /* host time of the last look at it, and VIRTUAL then */

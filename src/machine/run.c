@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The life of a machine: one turn, one round's end or one sleep at a time, until it ends.
  *
- * machine_run() is the table of contents of the whole program. The schedule says what comes
+ * machine_go() is the table of contents of the whole program. The schedule says what comes
  * next; this file gives the turn to an engine, and does between turns what is nobody's else: act
  * on what the guest has asked for, stop where the user wants it, let the outside in.
  *
@@ -15,7 +15,10 @@
  *    cadence is host time and needs no law. A signal is only a flag, so it is looked at after
  *    every round, and inside one that is very long.
  * 4. Only here does the program wait: when all harts sleep, and for a reader who is slower
- *    than the guest. */
+ *    than the guest.
+ * 5. A pause is nothing but the loop left between two of its rounds: what comes next still is what
+ *    the schedule says. A goal in time is found by asking, before each grant, how many steps lie
+ *    before it, so no round ends early for it. */
 #include "machine/machine.h"
 
 enum {
@@ -27,8 +30,11 @@ enum {
     GRANT_RANDOM_STEPS_MAX = 4096,
     DROP_STEPS_MAX = 200000,
     REWIND_STEPS_MAX = 300000,
-    REWIND_MOMENTS_MAX = 4
+    REWIND_MOMENTS_MAX = 4,
+    PAUSE_STEPS_MAX = 200000
 };
+
+const struct goal goal_none = {.steps = UINT64_MAX, .hart_steps = UINT64_MAX, .at_ns = VTIME_NEVER};
 
 /* -- Ends -------------------------------------------------------------------------------------- */
 
@@ -80,6 +86,35 @@ void machine_fail(struct machine *machine, const struct error *error) {
     }
 }
 
+/* -- Goals ------------------------------------------------------------------------------------- */
+
+/** Steps of @p vcpu up to what a goal says in steps. */
+static uint64_t goal_left_steps(const struct machine *machine, const struct goal *goal,
+                                unsigned vcpu) {
+    uint64_t left_steps = goal->steps - machine->steps;
+    if (goal->hart_steps != UINT64_MAX && goal->hart == vcpu) {
+        uint64_t position = machine->sched.vcpus[vcpu].clock.steps;
+        left_steps = min_u64(left_steps, goal->hart_steps - position);
+    }
+    return left_steps;
+}
+
+/** Steps of @p vcpu, whose turn it is, before the goal's time. */
+static uint64_t goal_left_before(const struct machine *machine, unsigned vcpu) {
+    const struct clock *clock = &machine->sched.vcpus[vcpu].clock;
+    return clock_position(clock, machine->goal.at_ns) - clock->steps;
+}
+
+static bool goal_reached(const struct machine *machine, const struct goal *goal) {
+    return machine->steps >= goal->steps || sched_virtual(&machine->sched) >= goal->at_ns ||
+           (goal->hart_steps != UINT64_MAX &&
+            machine_hart_stats(machine, goal->hart).steps >= goal->hart_steps);
+}
+
+bool stop_reached(const struct machine *machine) {
+    return goal_reached(machine, &machine->last);
+}
+
 /* -- A turn ------------------------------------------------------------------------------------ */
 
 /* SplitMix64 (Steele, Lea, Flood 2014): any seed is as good as another. */
@@ -99,12 +134,10 @@ static uint64_t random_steps(uint64_t *state, uint64_t max) {
 uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
     const struct machine_options *options = &machine->options;
     uint64_t budget_steps = min_u64(turn->budget_steps, TURN_STEPS_MAX);
-    if (options->stop_kind == STOP_AT_STEPS) {
-        budget_steps = min_u64(budget_steps, options->stop_steps - machine->steps);
-    }
-    if (options->stop_kind == STOP_AT_HART_STEPS && options->stop_hart == turn->vcpu) {
-        uint64_t position = machine->sched.vcpus[turn->vcpu].clock.steps;
-        budget_steps = min_u64(budget_steps, options->stop_steps - position);
+    budget_steps = min_u64(budget_steps, goal_left_steps(machine, &machine->last, turn->vcpu));
+    budget_steps = min_u64(budget_steps, goal_left_steps(machine, &machine->goal, turn->vcpu));
+    if (machine->goal.at_ns != VTIME_NEVER) {
+        budget_steps = min_u64(budget_steps, goal_left_before(machine, turn->vcpu));
     }
     if (machine->hash_next_idx < options->hash_at_count) {
         uint64_t next = options->hash_at[machine->hash_next_idx];
@@ -156,21 +189,6 @@ static void hash_on_the_way(struct machine *machine) {
     }
 }
 
-bool stop_reached(const struct machine *machine) {
-    const struct machine_options *options = &machine->options;
-    switch (options->stop_kind) {
-    case STOP_AT_STEPS:
-        return machine->steps >= options->stop_steps;
-    case STOP_AT_HART_STEPS:
-        return machine_hart_stats(machine, options->stop_hart).steps >= options->stop_steps;
-    case STOP_AT_VTIME:
-        return sched_virtual(&machine->sched) >= options->stop_ns;
-    case STOP_NEVER:
-        break;
-    }
-    return false;
-}
-
 static void caches_count_down(struct machine *machine, uint64_t ran_steps) {
     machine->drop_left_steps -= ran_steps;
     if (machine->drop_left_steps == 0) {
@@ -220,10 +238,29 @@ static int signal_asked(const struct machine *machine) {
     return callbacks->signal == NULL ? 0 : callbacks->signal(callbacks->owner);
 }
 
+/** Somebody outside wants the run to end, or to pause. */
 static void signal_look(struct machine *machine) {
+    const struct run_callbacks *callbacks = machine->callbacks;
     int signal = signal_asked(machine);
     if (signal != 0) {
         machine_end(machine, EXIT_SIGNAL, (uint64_t)signal);
+    }
+    if (callbacks->pause != NULL && callbacks->pause(callbacks->owner)) {
+        machine->pause = PAUSE_ASKED;
+    }
+}
+
+/** Does nobody want it to come back? */
+static bool run_goes_on(const struct machine *machine) {
+    return machine->exit.reason == EXIT_NONE && machine->pause == PAUSE_NONE;
+}
+
+/** Collects what to wait for. */
+static void outside_watch(struct machine *machine, bool admits) {
+    const struct run_callbacks *callbacks = machine->callbacks;
+    inlets_watch(machine, admits);
+    if (callbacks->pause_watch != NULL) {
+        callbacks->pause_watch(callbacks->owner, machine->watch);
     }
 }
 
@@ -231,10 +268,10 @@ static void signal_look(struct machine *machine) {
 static void reader_wait(struct machine *machine) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
     inlets_serve(machine);
-    while (machine->exit.reason == EXIT_NONE && inlets_full(machine)) {
+    while (run_goes_on(machine) && inlets_full(machine)) {
         inlets_look(machine);
         signal_look(machine);
-        inlets_watch(machine, false);
+        outside_watch(machine, false);
         run_wait(machine, INT64_MAX);
         inlets_serve(machine);
     }
@@ -263,8 +300,13 @@ static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t bu
 }
 
 static void turn_run(struct machine *machine, const struct turn *turn) {
+    uint64_t budget_steps = turn_budget(machine, turn);
+    if (budget_steps == 0) { /* the goal's time has come for this hart */
+        machine->pause = PAUSE_GOAL;
+        return;
+    }
     turn_prepare(machine, turn->vcpu);
-    uint64_t ran_steps = turn_execute(machine, turn->vcpu, turn_budget(machine, turn));
+    uint64_t ran_steps = turn_execute(machine, turn->vcpu, budget_steps);
     if (machine->options.drop_caches) {
         caches_count_down(machine, ran_steps);
     }
@@ -331,7 +373,7 @@ void run_wait(struct machine *machine, int64_t timeout_ns) {
 static void outside_wait(struct machine *machine, int64_t timeout_ns) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
     inlets_flush(machine);
-    inlets_watch(machine, true);
+    outside_watch(machine, true);
     run_wait(machine, timeout_ns);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
@@ -347,7 +389,7 @@ static int64_t virtual_rt_now(const struct machine *machine) {
 static void pace_wait(struct machine *machine) {
     vtime virtual_ns = sched_virtual(&machine->sched);
     vtime lead_ns = pace_lead(&machine->pace, virtual_ns, virtual_rt_now(machine));
-    while (lead_ns > 0 && machine->exit.reason == EXIT_NONE) {
+    while (lead_ns > 0 && run_goes_on(machine)) {
         outside_wait(machine, lead_ns);
         run_look_outside(machine);
         lead_ns = virtual_ns - virtual_rt_now(machine);
@@ -419,8 +461,9 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
  * this very moment. After a skip the stop and the signal are looked at, as after a round.
  */
 static void sleep_until(struct machine *machine, vtime until) {
+    vtime to = min_i64(until, machine->goal.at_ns);
     if (machine->retraces) { /* up to where it has been, and then this is asked again */
-        skip_to(machine, min_i64(until, machine->furthest.virtual_ns));
+        skip_to(machine, min_i64(to, machine->furthest.virtual_ns));
         past_look(machine);
         return;
     }
@@ -432,58 +475,43 @@ static void sleep_until(struct machine *machine, vtime until) {
     if (over || (never && !inlets_can_come(machine))) {
         machine_end(machine, EXIT_DEADLOCK, 0);
     } else if (machine->options.idle_sleeps) {
-        sleep_in_real_time(machine, until);
+        sleep_in_real_time(machine, to);
     } else if (never) {
         outside_wait(machine, INT64_MAX);
     } else {
-        skip_to(machine, until);
+        skip_to(machine, to);
     }
     round_look(machine);
 }
 
 /* -- The loop ---------------------------------------------------------------------------------- */
 
-static void run_begin(struct machine *machine, const struct run_callbacks *callbacks) {
+void machine_begin(struct machine *machine, const struct run_callbacks *callbacks) {
     machine->callbacks = callbacks;
+    machine->goal = goal_none;
     inlets_begin(machine);
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
     machine->rewind_random = machine->options.rewind_seed;
     machine->rewind_left_steps = random_steps(&machine->rewind_random, REWIND_STEPS_MAX);
+    machine->pause_random = machine->options.pause_seed;
     machine->stopwatch.since_ns = host_monotonic_ns();
     machine->progress_ns = machine->stopwatch.since_ns;
     clocks_init(&machine->clocks, host_time_read());
-    clocks_resume(&machine->clocks, host_time_read());
     run_look(machine);
     round_look(machine);
 }
 
-/* The guest's last words have to get out, and what it has written to its disks, or the run has
- * failed whatever the guest says. Nobody waits for the words' reader once a signal has come. */
-static void run_end(struct machine *machine) {
-    if (machine->check != NULL) {
-        check_end(machine->check);
-    }
-    while (!inlets_flush(machine) && signal_asked(machine) == 0) {
-        watch_begin(machine->watch);
-        watch_wait(machine->watch, LAST_WORDS_NS);
-    }
-    inlets_look(machine);
-    for (unsigned i = 0; i < machine->options.drive_count; i++) {
-        (void)disk_flush(machine->options.drives[i].disk);
-    }
-    disks_look(machine);
-    clocks_pause(&machine->clocks, host_time_read());
+enum pause machine_go(struct machine *machine, const struct goal *goal) {
+    machine->goal = *goal;
+    machine->pause = PAUSE_NONE;
+    clocks_resume(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
-}
-
-struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
-    run_begin(machine, callbacks);
     if (machine->parallel != NULL) {
         parallel_run(machine->parallel);
     }
-    while (machine->exit.reason == EXIT_NONE) {
+    while (run_goes_on(machine) && !goal_reached(machine, goal)) {
         struct turn turn = sched_next(&machine->sched);
         if (machine->check != NULL && !check_next(machine->check, &turn)) {
             break;
@@ -500,6 +528,67 @@ struct machine_exit machine_run(struct machine *machine, const struct run_callba
             break;
         }
     }
-    run_end(machine);
+    clocks_pause(&machine->clocks, host_time_read());
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
+    if (machine->exit.reason != EXIT_NONE) {
+        return PAUSE_NONE;
+    }
+    return machine->pause == PAUSE_NONE ? PAUSE_GOAL : machine->pause;
+}
+
+void machine_rest(struct machine *machine, int64_t timeout_ns) {
+    inlets_serve(machine);
+    inlets_look(machine);
+    disks_look(machine);
+    signal_look(machine);
+    if (machine->exit.reason == EXIT_NONE) {
+        outside_watch(machine, false);
+        run_wait(machine, timeout_ns);
+    }
+}
+
+/* Nobody waits for the reader of the guest's last words once a signal has come. */
+struct machine_exit machine_finish(struct machine *machine) {
+    if (machine->check != NULL) {
+        check_end(machine->check);
+    }
+    while (!inlets_flush(machine) && signal_asked(machine) == 0) {
+        watch_begin(machine->watch);
+        watch_wait(machine->watch, LAST_WORDS_NS);
+    }
+    inlets_look(machine);
+    for (unsigned i = 0; i < machine->options.drive_count; i++) {
+        (void)disk_flush(machine->options.drives[i].disk);
+    }
+    disks_look(machine);
+    stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
     return machine->exit;
+}
+
+/** Some steps or some time ahead, for tests. */
+static struct goal goal_random(struct machine *machine) {
+    struct goal goal = goal_none;
+    uint64_t ahead = random_steps(&machine->pause_random, PAUSE_STEPS_MAX);
+    switch (random_next(&machine->pause_random) % 3) {
+    case 0:
+        goal.steps = machine->steps + ahead;
+        break;
+    case 1:
+        goal.hart = (unsigned)(random_next(&machine->pause_random) % machine->sched.vcpu_count);
+        goal.hart_steps = machine->sched.vcpus[goal.hart].clock.steps + ahead;
+        break;
+    default:
+        goal.at_ns = add_sat_i64(sched_virtual(&machine->sched), (vtime)(8 * ahead));
+        break;
+    }
+    return goal;
+}
+
+struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
+    struct goal goal = goal_none;
+    machine_begin(machine, callbacks);
+    do {
+        goal = machine->options.pauses ? goal_random(machine) : goal_none;
+    } while (machine_go(machine, &goal) != PAUSE_NONE);
+    return machine_finish(machine);
 }

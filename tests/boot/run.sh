@@ -236,7 +236,7 @@ print(",".join(map(str, sorted(steps))))' "$seed" "$total")
     whole=$(hashes whole --smp "$harts")
     report "$harts harts: 100 hashes" \
         "$([ "$(wc -l <<<"$whole")" = 100 ] || echo "only: $whole; SEED=$seed")"
-    for way in --grant={1,2,7,1000,random:$seed} --drop-caches=random:$seed --rewind=random:$seed \
+    for way in --grant={1,2,7,1000,random:$seed} --{drop-caches,pause,rewind}=random:$seed \
         --engine=interp; do
         other=$(hashes "${way#--}" --smp "$harts" "$way")
         report "$harts harts: $way" "$(diff <(echo "$whole") <(echo "$other") |

@@ -189,6 +189,7 @@ expect 64 '--drop-caches .*random:SEED' run --elf pass.elf --drop-caches 5
 expect 64 '--rewind .*random:SEED' run --elf pass.elf --rewind 5
 expect 64 '--rewind' run --elf pass.elf --rewind random:5 --time token
 expect 64 '--rewind' run --elf pass.elf --rewind random:5 --engine check
+expect 64 '--pause .*random:SEED' run --elf pass.elf --pause 5
 for list in 5 5: :f 5,5:f 6,5:f x:f 5,:f; do
     expect 64 '--hash-at .*ascending' run --elf pass.elf --hash-at "$list"
 done

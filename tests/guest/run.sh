@@ -24,12 +24,13 @@ fi
 shift
 
 declare -A cuts=(
-    [check]="--engine=interp --grant=random:1"
+    [check]="--engine=interp --grant=random:1 --pause=random:1"
     [test]="--engine=interp --engine=check --grant=1 --grant=2 --grant=7 --grant=1000
-            --grant=random:1 --drop-caches=random:1 --rewind=random:1"
+            --grant=random:1 --drop-caches=random:1 --pause=random:1 --rewind=random:1"
     [soak]="--engine=interp --engine=check --grant=1 --grant=2 --grant=7 --grant=1000
             --grant=random:1 --grant=random:2 --grant=random:3
             --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3
+            --pause=random:1 --pause=random:2 --pause=random:3
             --rewind=random:1 --rewind=random:2 --rewind=random:3"
 )
 

@@ -48,7 +48,7 @@ quick=(
     "--engine jit --drop-caches random:SEED"
     "--engine jit --grant random:SEED"
     "--engine interp --drop-caches random:SEED"
-    "--engine jit --grant random:SEED --drop-caches random:SEED"
+    "--engine jit --grant random:SEED --drop-caches random:SEED --pause random:SEED"
     "--engine interp --grant random:SEED"
     "--engine jit --rewind random:SEED"
     "--engine interp --rewind random:SEED --grant random:SEED"
