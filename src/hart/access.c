@@ -123,6 +123,23 @@ static enum flow crossing_translate(struct hart *hart, const struct request *who
     return FLOW_NEXT;
 }
 
+/** An access of a hart goes through: does somebody want to know? */
+static void access_look(struct hart *hart, const struct request *request, paddr at) {
+    if (unlikely(hart->harts->points.count > 0)) {
+        points_touch(hart, request, at);
+    }
+}
+
+/** The same for the two parts of one that crosses pages. */
+static void crossing_look(struct hart *hart, const struct request *whole, const paddr parts[2]) {
+    struct request part = *whole;
+    part.size_bytes = bytes_in_page(whole->address, whole->size_bytes);
+    access_look(hart, &part, parts[0]);
+    part.address = whole->address + part.size_bytes;
+    part.size_bytes = whole->size_bytes - part.size_bytes;
+    access_look(hart, &part, parts[1]);
+}
+
 enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64_t *value) {
     struct bus *bus = hart->harts->bus;
     struct request request = data_request(hart, address, size_bytes, ACCESS_READ);
@@ -137,6 +154,7 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
         paddr parts[2];
         enum flow flow = crossing_translate(hart, &request, parts);
         if (flow == FLOW_NEXT) {
+            crossing_look(hart, &request, parts);
             *value = ram_load_bytes(ram_at(&bus->ram, parts[0]), first_bytes);
             *value |= ram_load_bytes(ram_at(&bus->ram, parts[1]), size_bytes - first_bytes)
                       << 8 * first_bytes;
@@ -151,6 +169,7 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
         return mmu_fault(hart, ACCESS_READ, fault, address);
     }
     if (!device) {
+        access_look(hart, &request, at);
         *value = ram_load(ram_at(&bus->ram, at), size_bytes);
         return mmu_settled(hart);
     }
@@ -160,6 +179,7 @@ enum flow mmu_load(struct hart *hart, vaddr address, unsigned size_bytes, uint64
     if (!answered) {
         return mmu_fault(hart, ACCESS_READ, FAULT_ACCESS, address);
     }
+    access_look(hart, &request, at);
     hart->leave = true;
     return FLOW_LEAVE;
 }
@@ -179,6 +199,7 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
         if (flow != FLOW_NEXT) {
             return flow;
         }
+        crossing_look(hart, &request, parts);
         mmu_ram_store(hart, parts[0], value, first_bytes);
         mmu_ram_store(hart, parts[1], value >> 8 * first_bytes, size_bytes - first_bytes);
         return mmu_settled(hart);
@@ -190,6 +211,7 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
         return mmu_fault(hart, ACCESS_WRITE, fault, address);
     }
     if (!device) {
+        access_look(hart, &request, at);
         mmu_ram_store(hart, at, value, size_bytes);
         return mmu_settled(hart);
     }
@@ -199,6 +221,7 @@ enum flow mmu_store(struct hart *hart, vaddr address, unsigned size_bytes, uint6
     if (!answered) {
         return mmu_fault(hart, ACCESS_WRITE, FAULT_ACCESS, address);
     }
+    access_look(hart, &request, at);
     hart->leave = true;
     return FLOW_LEAVE;
 }
@@ -215,8 +238,13 @@ enum flow mmu_atomic(struct hart *hart, const struct request *request, paddr *ad
     if (fault == FAULT_NONE && device) {
         fault = FAULT_ACCESS;
     }
-    return fault == FAULT_NONE ? FLOW_NEXT
-                               : mmu_fault(hart, request->access, fault, request->address);
+    if (fault != FAULT_NONE) {
+        return mmu_fault(hart, request->access, fault, request->address);
+    }
+    struct request whole = *request;
+    whole.atomic = request->access == ACCESS_WRITE;
+    access_look(hart, &whole, *address);
+    return FLOW_NEXT;
 }
 
 /* -- Fetches ----------------------------------------------------------------------------------- */
@@ -285,6 +313,9 @@ bool mmu_fetch_fill(struct hart *hart) {
     }
     struct ram *ram = &harts->bus->ram;
     struct code_page *code = code_page(hart->code, ram_page(ram, translation.address));
+    if (unlikely(harts->points.count > 0)) {
+        points_mark(harts, code, mmu_page(hart->pc));
+    }
     if (harts->parallel && !code_fresh(hart->code, code, ram)) {
         return true;
     }

@@ -129,7 +129,8 @@ static unsigned block_decode(struct block *block, const struct decoder *decoder,
     unsigned start = offset;
     bool ended = false;
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
-           !straddles(bytes, offset) && (offset == start || page->entry[offset / 2] == 0)) {
+           !straddles(bytes, offset) &&
+           (offset == start || (page->entry[offset / 2] == 0 && !code_marked(page, offset)))) {
         const uint8_t *at = bytes + offset;
         struct insn insn = decode(decoder, fetch_bits(at, at + 2));
         ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
@@ -192,6 +193,25 @@ struct code_page *code_wrote(struct code_cache *code, uint64_t page_number, unsi
         }
     }
     return NULL;
+}
+
+void code_mark(struct code_page *page, unsigned offset) {
+    if (!code_marked(page, offset)) {
+        page_forget(page);
+        page->marked = true;
+        page->marks[offset / 2 / 64] |= (uint64_t)1 << offset / 2 % 64;
+    }
+}
+
+void code_unmark(struct code_cache *code) {
+    for (unsigned i = 0; i < code->page_count; i++) {
+        struct code_page *page = &code->pages[i];
+        if (page->marked) {
+            page_forget(page);
+            page->marked = false;
+            memset(page->marks, 0, sizeof page->marks);
+        }
+    }
 }
 
 /* Blocks lie one behind the other in the arena. */

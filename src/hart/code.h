@@ -38,6 +38,8 @@ struct code_page {
     uint32_t strikes;            /* a translator's: against what it assumes of the code */
     struct slot_note fetch_note; /* where fetch TLBs may lead to the page */
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
+    bool marked;                           /* some bit of marks is set */
+    uint64_t marks[PAGE_BYTES / 2 / 64];   /* bit n: no block may hold the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
                                        arena; 0 = none */
     uint32_t entry[PAGE_BYTES / 2]; /* a translator's: offset of its code for each half word; 0 =
@@ -96,6 +98,15 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
  * NULL. */
 struct code_page *code_wrote(struct code_cache *code, uint64_t page, unsigned offset,
                              unsigned size_bytes);
+
+/** Is there a mark at byte @p offset? What is there is executed alone, from no block. */
+static inline bool code_marked(const struct code_page *page, unsigned offset) {
+    return page->marked && (page->marks[offset / 2 / 64] >> offset / 2 % 64 & 1) != 0;
+}
+/** Sets a mark; the page forgets its code if it had none there. */
+void code_mark(struct code_page *page, unsigned offset);
+/** Takes all marks of all pages away; those pages forget their code. */
+void code_unmark(struct code_cache *code);
 
 /** Forgets all that was translated. @param heat  What all blocks have from now on. */
 void code_forget_entries(struct code_cache *code, int64_t heat);

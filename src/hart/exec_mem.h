@@ -206,6 +206,16 @@ static inline enum access_fault exec_block(struct hart *hart, const struct insn 
     return fault;
 }
 
+/** The block is about to be written: does somebody want to know? */
+static inline void exec_block_look(struct hart *hart, const struct insn *insn, paddr address) {
+    if (unlikely(hart->harts->points.count > 0)) {
+        struct request request = {.address = hart->x[insn->rs1] & ~(vaddr)(CACHE_LINE_BYTES - 1),
+                                  .size_bytes = CACHE_LINE_BYTES,
+                                  .access = ACCESS_WRITE};
+        points_touch(hart, &request, address);
+    }
+}
+
 /** cbo.inval, cbo.clean, cbo.flush: load or store permission is enough; faults are those of a
  * store. */
 static inline enum flow exec_cbo(struct hart *hart, const struct insn *insn, uint64_t envcfg_bits) {
@@ -252,6 +262,7 @@ static inline enum flow exec_cbo_zero(struct hart *hart, const struct insn *insn
     if (fault != FAULT_NONE) {
         return mmu_fault(hart, ACCESS_WRITE, fault, hart->x[insn->rs1]);
     }
+    exec_block_look(hart, insn, address);
     for (unsigned at_bytes = 0; at_bytes < CACHE_LINE_BYTES; at_bytes += 8) {
         mmu_ram_store(hart, address + at_bytes, 0, 8);
     }

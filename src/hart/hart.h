@@ -33,6 +33,57 @@ struct slot_note {
     uint16_t count; /* more than NOTED_SLOTS: any slot may */
 };
 
+/* -- point.c: places that a debugger wants to be told of --------------------------------------- */
+
+enum point_kind {
+    POINT_BREAK,   /* an instruction is about to be executed */
+    POINT_WRITE,   /* a store */
+    POINT_READ,    /* a load */
+    POINT_ACCESS,  /* either */
+    POINT_PHYSICAL /* a write by whomever: address is a physical one */
+};
+
+/** A place: one instruction, or a range of memory by virtual address, in any space. */
+struct point {
+    enum point_kind kind;
+    uint64_t address;
+    uint64_t size_bytes; /* at least 1; of no meaning for POINT_BREAK */
+    unsigned tag;        /* its owner's */
+};
+
+/** Who met a point: hart numbers, or this. */
+#define HIT_BY_DEVICE UINT32_MAX
+
+enum { HIT_VALUE_BYTES = 8 };
+
+/** A point that was met: right before the instruction for POINT_BREAK, else right behind it. */
+struct hit {
+    struct point point;
+    unsigned hart;       /* or HIT_BY_DEVICE */
+    vaddr pc;            /* of the instruction */
+    uint64_t hart_steps; /* position of the hart now */
+    uint64_t address;    /* the first byte of the point that was touched */
+    unsigned size_bytes; /* of old and now; 0 when the values are unknown */
+    bool wrote;          /* else read */
+    uint64_t old, now;   /* what stands at address: little-endian */
+};
+
+/** The points of a machine. */
+struct points {
+    struct point *list;
+    size_t count, room;
+    bool met; /* hit has happened, and nobody has taken it yet */
+    struct hit hit;
+    paddr value_at; /* of hit.now */
+    bool written;   /* hit is being filled in by a store that is under way */
+    struct {
+        bool set;
+        unsigned hart;
+        uint64_t hart_steps;
+        vaddr pc;
+    } passed; /* the breakpoint taken last: it is not met again before a step */
+};
+
 /** What the harts of a machine share: memory, time, decoded code. */
 struct hart;
 
@@ -62,6 +113,7 @@ struct harts {
     uint64_t *table_users;         /* for each RAM page: bits of harts that rest on a leaf in it */
     uint64_t table_stores;         /* to pages flagged as page tables */
     struct slot_note *write_notes; /* for each RAM page: write permission in data TLBs */
+    struct points points;
 };
 
 /**
@@ -96,6 +148,19 @@ void hart_drop_code(struct hart *hart);
 
 /** Watches the 8 bytes at @p address (8-byte aligned, in RAM) for stores. */
 void harts_watch_tohost(struct harts *harts, paddr address, tohost_fn *written, void *owner);
+
+/**
+ * Adds a point, while no hart runs; harts take turns. An engine leaves when it meets one.
+ * @return false: out of memory, or POINT_PHYSICAL outside RAM.
+ */
+bool points_add(struct harts *harts, const struct point *point);
+/** Takes one like it away. @return false: there is none. */
+bool points_remove(struct harts *harts, const struct point *point);
+void points_remove_all(struct harts *harts);
+/** After an engine has left: what was met, once. @return false: nothing was. */
+bool points_take(struct harts *harts, struct hit *hit);
+/** The breakpoint that was taken last may be met again at once: harts have been moved. */
+void points_rearm(struct harts *harts);
 
 /** Walks all harts with their reservations, in order. */
 void harts_state(struct harts *harts, struct stream *stream);
@@ -404,6 +469,7 @@ struct request {
     unsigned size_bytes;
     enum access access;
     enum privilege priv; /* effective */
+    bool atomic;         /* writes what it has read */
 };
 
 /** A successful translation. */

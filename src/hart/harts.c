@@ -44,6 +44,9 @@ static void code_changed(struct harts *harts, paddr address, uint64_t size_bytes
 static void before_write(void *owner, paddr address, uint64_t size_bytes) {
     struct harts *harts = owner;
     uint8_t flags = harts->bus->ram.page_flags[ram_page(&harts->bus->ram, address)];
+    if ((flags & PAGE_WATCHED) != 0 && harts->points.count > 0) {
+        points_write_begins(harts, address, size_bytes);
+    }
     if ((flags & (PAGE_LEAF_TABLE | PAGE_SPAN_TABLE | PAGE_POINTER_TABLE)) != 0) {
         mmu_tables_written(harts, address, size_bytes);
     }
@@ -64,6 +67,9 @@ static void after_write(void *owner, paddr address, uint64_t size_bytes) {
         if (harts->writer != NULL) {
             harts->writer->leave = true;
         }
+    }
+    if (harts->points.written) {
+        points_write_ends(harts);
     }
 }
 
@@ -197,6 +203,7 @@ void harts_free(struct harts *harts) {
     free(harts->tables);
     free(harts->table_users);
     free(harts->write_notes);
+    free(harts->points.list);
     decoder_free(harts->decoder);
     code_free(harts->code, &harts->bus->ram);
     *harts = (struct harts){.bus = harts->bus};

@@ -15,6 +15,8 @@
  * after that instruction, and the caller works out a new budget.
  * 4. Each block is found through the fetch TLB, so a change of a page table or of code acts on the
  * next instruction.
+ * 5. No block holds an instruction with a breakpoint, so these come by where there is no block, and
+ * nothing is looked at elsewhere.
  *
  * Bodies are inlined into one function, and each jumps straight to the next one's address (labels
  * as values, which gcc and clang share): the host predicts such jumps by the path that led to them,
@@ -53,7 +55,7 @@ static bool block_make(struct hart *hart) {
     }
     const struct fetch_entry *entry = mmu_fetch_find(hart, hart->pc);
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
-    if (entry != NULL && entry->code->at[offset / 2] == 0) {
+    if (entry != NULL && entry->code->at[offset / 2] == 0 && !code_marked(entry->code, offset)) {
         const struct ram *ram = &harts->bus->ram;
         const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
         uint16_t high = next != NULL ? next_page_half(ram, next) : 0;
@@ -131,6 +133,9 @@ next_block:
         insn = block->insns;
     } else {
         hart->clock->steps = at;
+        if (unlikely(hart->leave || (block == NULL && points_break(hart)))) {
+            return at;
+        }
         insn = single_at(hart, block);
         if (insn == NULL) {
             at++;

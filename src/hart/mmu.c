@@ -625,14 +625,18 @@ void mmu_fill(struct hart *hart, const struct request *request,
     vaddr start = address & ~(vaddr)(PAGE_BYTES - 1);
     uint64_t page = ram_page(ram, translation->address);
     const uint8_t *host = ram->bytes + (page << PAGE_SHIFT);
-    bool writable = (translation->allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0 &&
+    unsigned allowed = translation->allowed;
+    if (unlikely(hart->harts->points.count > 0)) {
+        allowed &= ~points_withhold(&hart->harts->points, start);
+    }
+    bool writable = (allowed & ACCESS_WRITE) != 0 && ram->page_flags[page] == 0 &&
                     (request->access == ACCESS_WRITE || ram_kept(ram, page));
     struct tlb_entry *entry = mmu_entry(hart, address);
     if (entry->read_page != TLB_EMPTY && entry->read_page != start) {
         *mmu_second(entry) = *entry;
     }
     *entry = (struct tlb_entry){
-        .read_page = (translation->allowed & ACCESS_READ) != 0 ? start : TLB_EMPTY,
+        .read_page = (allowed & ACCESS_READ) != 0 ? start : TLB_EMPTY,
         .write_page = writable ? start : TLB_EMPTY,
         .host_minus = (uintptr_t)host - start,
         .leaf = translation->leaf,

@@ -85,6 +85,20 @@ static inline enum flow mmu_settled(const struct hart *hart) {
     return hart->check || hart->leave ? FLOW_LEAVE : FLOW_NEXT;
 }
 
+/* -- point.c ----------------------------------------------------------------------------------- */
+
+/** Is the exact pc that of a breakpoint to be met? Then the engine has to leave before it. */
+bool points_break(struct hart *hart);
+/** Access bits that a TLB must not grant for the page at @p page, so that its accesses are seen. */
+unsigned points_withhold(const struct points *points, vaddr page);
+/** A hart is about to touch bytes that lie at @p at, and will not trap any more. */
+void points_touch(struct hart *hart, const struct request *request, paddr at);
+/** The same for a write to physical memory, before it and after it. */
+void points_write_begins(struct harts *harts, paddr address, uint64_t size_bytes);
+void points_write_ends(struct harts *harts);
+/** Marks in a page of code, about to be fetched from at @p page, where breakpoints are. */
+void points_mark(struct harts *harts, struct code_page *code, vaddr page);
+
 /* -- access.c: accesses off the fast path ------------------------------------------------------ */
 
 /** Store by a hart of the low @p size_bytes (1 to 8) to RAM at a physical address, inside one page;

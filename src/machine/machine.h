@@ -206,13 +206,20 @@ typedef bool pause_fn(void *owner);
 /** Adds what pause_fn has to wait for, whenever the machine waits for the outside. */
 typedef void pause_watch_fn(void *owner, struct watch *watch);
 
-/** Whom the run loop tells and asks. Each may be NULL. */
+/**
+ * Told of each point that is met, when all positions are exact; @p steps are those of all harts.
+ * @return Should the run pause here? Else it goes on.
+ */
+typedef bool hit_fn(void *owner, const struct hit *hit, uint64_t steps);
+
+/** Whom the run loop tells and asks. Each may be NULL; without hit_fn every hit pauses. */
 struct run_callbacks {
     signal_fn *signal;
     hash_fn *hash_taken;
     progress_fn *progress;
     pause_fn *pause;
     pause_watch_fn *pause_watch;
+    hit_fn *hit;
     void *owner;
 };
 
@@ -235,7 +242,8 @@ extern const struct goal goal_none;
 enum pause {
     PAUSE_NONE, /* the run has ended */
     PAUSE_GOAL,
-    PAUSE_ASKED /* by pause_fn */
+    PAUSE_ASKED, /* by pause_fn */
+    PAUSE_HIT    /* a point was met (hart/hart.h, points_add): see machine_hit() */
 };
 
 /**
@@ -246,6 +254,8 @@ enum pause {
 void machine_begin(struct machine *machine, const struct run_callbacks *callbacks);
 /** Harts that run at the same time have no goals but the end, and nobody pauses them. */
 enum pause machine_go(struct machine *machine, const struct goal *goal);
+/** What it has paused at, after PAUSE_HIT. */
+const struct hit *machine_hit(const struct machine *machine);
 /** While it is paused: output goes out; waits for that, for pause_watch_fn, for a signal. */
 void machine_rest(struct machine *machine, int64_t timeout_ns);
 /** The guest's last words get out, and what it has written to disks. */
@@ -487,6 +497,7 @@ struct machine {
     struct goal last;      /* where the run ends, as the options say */
     struct goal goal;      /* where it pauses before */
     enum pause pause;      /* somebody wants it to pause now */
+    struct hit hit;        /* the last one */
     uint64_t steps;        /* of all harts */
     unsigned turn_vcpu;    /* whose turn was prepared last, or VCPU_NONE */
     size_t hash_next_idx;  /* in options.hash_at */

@@ -503,6 +503,20 @@ void machine_begin(struct machine *machine, const struct run_callbacks *callback
     round_look(machine);
 }
 
+static void hit_look(struct machine *machine) {
+    const struct run_callbacks *callbacks = machine->callbacks;
+    if (!points_take(&machine->harts, &machine->hit)) {
+        return;
+    }
+    if (callbacks->hit == NULL || callbacks->hit(callbacks->owner, &machine->hit, machine->steps)) {
+        machine->pause = PAUSE_HIT;
+    }
+}
+
+const struct hit *machine_hit(const struct machine *machine) {
+    return &machine->hit;
+}
+
 enum pause machine_go(struct machine *machine, const struct goal *goal) {
     machine->goal = *goal;
     machine->pause = PAUSE_NONE;
@@ -527,6 +541,7 @@ enum pause machine_go(struct machine *machine, const struct goal *goal) {
             sleep_until(machine, turn.until_ns);
             break;
         }
+        hit_look(machine);
     }
     clocks_pause(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
