@@ -5,11 +5,11 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run clocks disasm --help --version'
+_sandglass_commands='run clocks debug disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
     serial virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
-    stop-at-vtime stats state-hash dump dump-file no-sandbox help'
+    stop-at-vtime stats state-hash dump dump-file gdb gdb-wait no-sandbox help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -138,6 +138,13 @@ _sandglass_value() {
             _sandglass_reply "$value" stdio null file: unix: tcp: pty
         fi
         ;;
+    gdb)
+        if [[ $value == unix:* ]]; then
+            compopt -o default
+        else
+            _sandglass_reply "$value" 1234 unix: tcp:
+        fi
+        ;;
     share) _sandglass_share "$value" ;;
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
@@ -150,7 +157,8 @@ _sandglass_value() {
 
 # _sandglass_run_word WORD PREVIOUS: completes an option of run, or its value.
 _sandglass_run_word() {
-    local word=$1 option='' names flags='no-reboot|no-sandbox|state-hash|help|nographic'
+    local word=$1 option='' names
+    local flags='no-reboot|no-sandbox|state-hash|gdb-wait|help|nographic|s|S'
     if [[ $word == -*=* ]]; then
         option=${word%%=*} word=${word#*=}
     elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@($flags) ]]; then
@@ -179,7 +187,7 @@ _sandglass() {
         # shellcheck disable=SC2086 # words
         _sandglass_reply "$word" $_sandglass_commands
         ;;
-    run | clocks) _sandglass_run_word "$word" "${words[-1]}" ;;
+    run | clocks | debug) _sandglass_run_word "$word" "${words[-1]}" ;;
     disasm)
         if [[ $word == -* ]]; then
             _sandglass_options "$word" words help

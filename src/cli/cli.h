@@ -10,6 +10,8 @@
 int run_command(int argc, char **argv);
 /** The same, with a table of all clocks at the end. */
 int clocks_command(int argc, char **argv);
+/** The same, standing still before the first step for a debugger. */
+int debug_command(int argc, char **argv);
 int disasm_command(int argc, char **argv);
 
 /* -- drive.c: disks ---------------------------------------------------------------------------- */
@@ -70,6 +72,7 @@ struct outside {
     struct console *serials[SERIALS_MAX - 1];
     struct console *virtconsoles[VIRTCONSOLES_MAX];
     struct shared_folder shares[SHARES_MAX];
+    struct console *gdb; /* where a debugger comes to, or NULL */
 };
 
 /** Do they go together, and with the rest? */
@@ -78,7 +81,7 @@ enum status outside_check(const struct run_options *options, struct error *error
 enum status outside_open(struct run_options *options, struct error *error);
 void outside_close(struct run_options *options);
 
-enum { OUTSIDE_CONSOLES_MAX = SERIALS_MAX + VIRTCONSOLES_MAX };
+enum { OUTSIDE_CONSOLES_MAX = SERIALS_MAX + VIRTCONSOLES_MAX + 1 };
 
 /** Lists all that are open. @return How many. */
 size_t outside_consoles(const struct outside *outside,
@@ -183,6 +186,8 @@ struct run_options {
     bool clocks;     /* they are printed at the end */
     char *hash_path; /* --hash-at: where to, or NULL */
     bool no_sandbox;
+    const char *gdb;        /* where a debugger comes to, or NULL */
+    bool gdb_waits;         /* before the first step */
     struct outputs outputs; /* stats, signature, hash_path once more */
 
     /* Values whose meaning hangs on other options; NULL when not given. */
@@ -209,10 +214,11 @@ struct run_options {
 
 /**
  * Parses and checks all options of `run`.
+ * @param debug    A debugger is waited for, whatever they say.
  * @param options  To be given to run_options_free() whatever comes back.
  * @errors STATUS_USAGE, one line.
  */
-enum status run_options_parse(int argc, char **argv, struct run_options *options,
+enum status run_options_parse(int argc, char **argv, bool debug, struct run_options *options,
                               struct error *error);
 void run_options_free(struct run_options *options);
 

@@ -18,12 +18,12 @@ struct command {
 static const struct command commands[] = {
     {"run", run_command, "run a machine"},
     {"clocks", clocks_command, "run a machine, then show each hart's clock"},
+    {"debug", debug_command, "run a machine under gdb"},
     {"disasm", disasm_command, "disassemble an ELF file or words"},
     {"record", NULL, "run and write down what comes from outside"},
     {"replay", NULL, "run again from such a log"},
     {"snapshot", NULL, "save a machine"},
     {"restore", NULL, "go on from a snapshot"},
-    {"debug", NULL, "serve a debugger"},
     {"verify", NULL, "compare runs"},
     {"profile", NULL, "count exactly where steps go"},
     {"report", NULL, "make a report of a profile"},

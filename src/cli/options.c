@@ -17,6 +17,9 @@ enum { MEMORY_DEFAULT_MIB = 1024, HASHES_MAX = 100000, WORD_CHARS = 64 };
 /** 2026-01-01T00:00:00Z: any fixed date will do, and a recent one pleases certificate checks. */
 static const uint64_t RTC_DEFAULT_NS = UINT64_C(1767225600) * 1000000000;
 
+/** Where gdb goes if nobody says more, as with QEMU. */
+static const char GDB_PORT_DEFAULT[] = "1234";
+
 struct row;
 typedef enum status row_fn(struct run_options *options, const struct row *row, const char *value,
                            struct error *error);
@@ -281,6 +284,15 @@ static enum status take_stop_vtime(struct run_options *options, const struct row
     return STATUS_OK;
 }
 
+static enum status take_gdb_default(struct run_options *options, const struct row *row,
+                                    const char *value, struct error *error) {
+    (void)row;
+    (void)value;
+    (void)error;
+    options->gdb = GDB_PORT_DEFAULT;
+    return STATUS_OK;
+}
+
 static enum status take_seed(struct run_options *options, const struct row *row, const char *value,
                              struct error *error) {
     if (strcmp(value, "host") == 0) {
@@ -447,6 +459,10 @@ static const struct row rows[] = {
     {"d", "ITEMS", take_dump, 0, NULL},
     {"dump-file", "FILE", TEXT(dump), "where --dump goes (standard error)"},
     {"D", "FILE", TEXT(dump), NULL},
+    {"gdb", "PORT", TEXT(gdb), "let gdb come: PORT, tcp:HOST:PORT or unix:PATH; see debug"},
+    {"gdb-wait", NULL, FLAG(gdb_waits), "with --gdb: stand still until gdb lets the run go"},
+    {"s", NULL, take_gdb_default, 0, NULL},
+    {"S", NULL, FLAG(gdb_waits), NULL},
     {"no-sandbox", NULL, FLAG(no_sandbox),
      "let the run do what it likes to the host: for debuggers"},
     {"help", NULL, FLAG(help), "this text"},
@@ -471,7 +487,7 @@ void run_options_help(void) {
             printf("  --%s %-*s %s\n", row->name, width > 0 ? width : 0, argument, row->help);
         }
     }
-    puts("\nQEMU's -m, -d, -D, -nic, -machine virt, -nographic are understood too.\n"
+    puts("\nQEMU's -m, -d, -D, -s, -S, -nic, -machine virt, -nographic are understood too.\n"
          "Exit status: 0 power-off or pass, 1 to 63 the guest's fail code, 64 usage, 65 bad file,\n"
          "70 internal error, 74 host I/O error, 75 stopped by --stop-at..., 76 no hart can wake,\n"
          "130/143 interrupted. See sandglass(1).");
@@ -601,6 +617,9 @@ static enum status policy_check(const struct run_options *options, struct error 
     if (machine->dump_items != 0) {
         return conflict(error, "--dump", steps);
     }
+    if (options->gdb != NULL) {
+        return conflict(error, "--gdb", steps);
+    }
     if (machine->time == TIME_FREE && options->harts != NULL) {
         return conflict(error, "--hart", rates);
     }
@@ -653,6 +672,13 @@ static enum status options_check(const struct run_options *options, struct error
     if (options->dump != NULL && machine->dump_items == 0) {
         return conflict(error, "--dump-file", "needs --dump");
     }
+    if (options->gdb_waits && options->gdb == NULL) {
+        return conflict(error, "--gdb-wait", "needs --gdb");
+    }
+    if (options->gdb != NULL &&
+        (machine->engine == ENGINE_CHECK || machine->uncounted || machine->pauses)) {
+        return conflict(error, "--gdb", "cannot go with --engine check, --pause, --no-accounting");
+    }
     if (machine->dump_items != 0 && machine->engine == ENGINE_INTERP) {
         return conflict(error, "--dump", "shows what is translated: drop --engine interp");
     }
@@ -700,7 +726,7 @@ static vtime quantum_default(const struct machine_options *machine) {
     return machine->hart_count == 1 ? QUANTUM_ALONE_NS : QUANTUM_DEFAULT_NS;
 }
 
-enum status run_options_parse(int argc, char **argv, struct run_options *options,
+enum status run_options_parse(int argc, char **argv, bool debug, struct run_options *options,
                               struct error *error) {
     options_defaults(options);
     enum status status = ext_parse("max", &options->machine.ext, error);
@@ -710,6 +736,8 @@ enum status run_options_parse(int argc, char **argv, struct run_options *options
     if (status != STATUS_OK || options->help) {
         return status;
     }
+    options->gdb_waits = options->gdb_waits || debug;
+    options->gdb = options->gdb == NULL && debug ? GDB_PORT_DEFAULT : options->gdb;
     status = options_check(options, error);
     if (status == STATUS_OK) {
         status = icount_apply(options, error);

@@ -95,8 +95,35 @@ static enum status virtconsoles_open(struct run_options *options, struct error *
     return STATUS_OK;
 }
 
+/** The debugger's line: a plain number is a port. */
+static enum status gdb_open(struct run_options *options, struct error *error) {
+    struct outside *outside = &options->outside;
+    char port[32];
+    uint64_t number;
+    const char *spec = options->gdb;
+    if (value_u64(spec, &number)) {
+        snprintf(port, sizeof port, "tcp:%.20s", spec);
+        spec = port;
+    }
+    if (strncmp(spec, "tcp:", 4) != 0 && strncmp(spec, "unix:", 5) != 0) {
+        return error_set(error, STATUS_USAGE,
+                         "--gdb %s: use PORT, tcp:HOST:PORT or unix:PATH, where gdb's `target "
+                         "remote` goes",
+                         spec);
+    }
+    outside->gdb = open_one("gdb", spec, error);
+    if (outside->gdb != NULL && options->gdb_waits) {
+        fprintf(stderr, "sandglass: waiting for gdb: target remote %s\n",
+                spec[0] == 'u' ? spec + 5 : strrchr(spec, ':'));
+    }
+    return outside->gdb == NULL ? error->status : STATUS_OK;
+}
+
 enum status outside_open(struct run_options *options, struct error *error) {
     enum status status = serials_open(options, error);
+    if (status == STATUS_OK && options->gdb != NULL) {
+        status = gdb_open(options, error);
+    }
     if (status == STATUS_OK) {
         status = virtconsoles_open(options, error);
     }
@@ -120,6 +147,7 @@ void outside_close(struct run_options *options) {
         share_close(outside->shares[i].share);
     }
     net_close(options->machine.net);
+    console_close(outside->gdb);
 }
 
 /* -- What others ask about them ---------------------------------------------------------------- */
@@ -130,6 +158,7 @@ size_t outside_consoles(const struct outside *outside,
     struct console *all[OUTSIDE_CONSOLES_MAX] = {outside->console};
     memcpy(all + 1, outside->serials, sizeof outside->serials);
     memcpy(all + SERIALS_MAX, outside->virtconsoles, sizeof outside->virtconsoles);
+    all[SERIALS_MAX + VIRTCONSOLES_MAX] = outside->gdb;
     for (size_t i = 0; i < COUNT(all); i++) {
         if (all[i] != NULL) {
             consoles[count++] = all[i];

@@ -235,7 +235,10 @@ static struct machine_exit run(struct machine *machine, const struct run_options
         .progress = progress_note,
         .owner = &session,
     };
-    struct machine_exit end = machine_run(machine, &callbacks);
+    struct console *gdb = options->outside.gdb;
+    struct machine_exit end = gdb == NULL
+                                  ? machine_run(machine, &callbacks)
+                                  : machine_debug(machine, gdb, options->gdb_waits, &callbacks);
     progress_clear(&session.progress);
     session_close(&session, options, &end);
     return end;
@@ -337,16 +340,19 @@ static int run_asked(struct run_options *options, char *const *argv) {
     return result;
 }
 
-static int command(int argc, char **argv, bool clocks) {
+/** What subcommand it is. */
+enum kind { KIND_RUN, KIND_CLOCKS, KIND_DEBUG };
+
+static int command(int argc, char **argv, enum kind kind) {
     struct run_options options;
     struct error error;
-    int result = (int)run_options_parse(argc, argv, &options, &error);
+    int result = (int)run_options_parse(argc, argv, kind == KIND_DEBUG, &options, &error);
     if (result != 0) {
         cli_fail(&error);
     } else if (options.help) {
         run_options_help();
     } else {
-        options.clocks = clocks;
+        options.clocks = kind == KIND_CLOCKS;
         result = run_asked(&options, argv);
     }
     run_options_free(&options);
@@ -354,9 +360,13 @@ static int command(int argc, char **argv, bool clocks) {
 }
 
 int run_command(int argc, char **argv) {
-    return command(argc, argv, false);
+    return command(argc, argv, KIND_RUN);
 }
 
 int clocks_command(int argc, char **argv) {
-    return command(argc, argv, true);
+    return command(argc, argv, KIND_CLOCKS);
+}
+
+int debug_command(int argc, char **argv) {
+    return command(argc, argv, KIND_DEBUG);
 }

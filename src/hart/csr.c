@@ -397,25 +397,34 @@ static uint64_t read_machine(const struct hart *hart, unsigned number) {
     }
 }
 
+static uint64_t read_any(struct hart *hart, unsigned number) {
+    if (is_always_zero(number)) {
+        return 0;
+    }
+    switch (bits_get(number, 9, 8)) {
+    case PRIV_U:
+        return read_user(hart, number);
+    case PRIV_S:
+        return read_supervisor(hart, number);
+    default:
+        return read_machine(hart, number);
+    }
+}
+
 bool csr_read(struct hart *hart, unsigned number, bool writes, uint64_t *value) {
     if (!csr_open(hart, number, writes)) {
         return false;
     }
-    if (is_always_zero(number)) {
-        *value = 0;
-        return true;
+    *value = read_any(hart, number);
+    return true;
+}
+
+bool csr_peek(struct hart *hart, unsigned number, uint64_t *value) {
+    if (!csr_exists(hart, number)) {
+        return false;
     }
-    switch (bits_get(number, 9, 8)) {
-    case PRIV_U:
-        *value = read_user(hart, number);
-        return true;
-    case PRIV_S:
-        *value = read_supervisor(hart, number);
-        return true;
-    default:
-        *value = read_machine(hart, number);
-        return true;
-    }
+    *value = number == CSR_TIME ? ticks_peek(hart->harts->sched, hart->id) : read_any(hart, number);
+    return true;
 }
 
 /* -- Writing --------------------------------------------------------------------------------- */
@@ -558,4 +567,16 @@ void csr_write(struct hart *hart, unsigned number, uint64_t value) {
     default:
         write_machine(hart, number, value);
     }
+}
+
+/* No instruction is under way, so counters are to read at once as they are written. */
+bool csr_poke(struct hart *hart, unsigned number, uint64_t value) {
+    bool read_only = bits_get(number, 11, 10) == 3;
+    if (read_only || !csr_exists(hart, number)) {
+        return false;
+    }
+    bool counts = (number == CSR_MCYCLE && !hart->cycle.inhibited) ||
+                  (number == CSR_MINSTRET && !hart->instret.inhibited);
+    csr_write(hart, number, value + counts);
+    return true;
 }

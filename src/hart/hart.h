@@ -422,6 +422,14 @@ uint64_t csr_modify_base(const struct hart *hart, unsigned number, uint64_t valu
  * counters. */
 void csr_write(struct hart *hart, unsigned number, uint64_t value);
 
+/**
+ * Reads a CSR for a debugger: in any mode, with no effect.
+ * @return false: there is none of that number.
+ */
+bool csr_peek(struct hart *hart, unsigned number, uint64_t *value);
+/** Writes one for a debugger, between steps, all clocks caught up. @return false: cannot be. */
+bool csr_poke(struct hart *hart, unsigned number, uint64_t value);
+
 /** Is the FP unit on and the rounding mode rm (7 = dynamic) valid? Gives the mode to use. */
 static inline bool fp_round_mode(const struct hart *hart, unsigned rm, unsigned *round) {
     *round = rm == 7 ? hart->frm : rm;
@@ -491,6 +499,13 @@ struct translation {
  */
 enum access_fault mmu_translate(struct hart *hart, const struct request *request,
                                 struct translation *out);
+
+/**
+ * Translates for a debugger, as loads of the hart are: with no effect, and where there is a
+ * mapping, whatever it allows.
+ * @return false: there is none.
+ */
+bool mmu_peek(struct hart *hart, vaddr address, paddr *at);
 
 /** Effective privilege of loads and stores (MPRV). */
 enum privilege mmu_data_privilege(const struct hart *hart);

@@ -427,6 +427,7 @@ struct walk {
     vaddr address;
     enum access access;
     enum privilege priv;
+    bool peeks; /* whatever the leaf allows, and without marking it */
     unsigned level;
     paddr at; /* of the entry last read */
     uint64_t pte;
@@ -513,11 +514,11 @@ static paddr leaf_address(const struct walk *walk) {
 }
 
 static enum access_fault walk_leaf(struct walk *walk) {
-    unsigned allowed = leaf_allows(walk);
+    unsigned allowed = walk->peeks ? (unsigned)ACCESS_READ : leaf_allows(walk);
     if (pte_reserved(walk, true) || (allowed & walk->access) == 0) {
         return FAULT_PAGE;
     }
-    enum access_fault fault = leaf_mark(walk);
+    enum access_fault fault = walk->peeks ? FAULT_NONE : leaf_mark(walk);
     if ((walk->pte & PTE_D) == 0) {
         allowed &= ~(unsigned)ACCESS_WRITE;
     }
@@ -588,6 +589,23 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
         out->allowed &= page;
     }
     return (out->allowed & request->access) != 0 ? FAULT_NONE : FAULT_ACCESS;
+}
+
+bool mmu_peek(struct hart *hart, vaddr address, paddr *at) {
+    enum privilege priv = mmu_data_privilege(hart);
+    struct translation out = {.address = address};
+    struct walk walk = {.hart = hart,
+                        .address = address,
+                        .access = ACCESS_READ,
+                        .priv = priv,
+                        .peeks = true,
+                        .out = &out};
+    bool translated = priv != PRIV_M && bits_get(hart->satp, 63, 60) != SATP_BARE;
+    if (translated && walk_tables(&walk) != FAULT_NONE) {
+        return false;
+    }
+    *at = out.address;
+    return true;
 }
 
 /* -- Filling ----------------------------------------------------------------------------------- */

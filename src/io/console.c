@@ -38,6 +38,7 @@ struct console {
     char *path;                /* of a file, else NULL */
     struct terminal *terminal; /* NULL unless interactive */
     struct listener *listener; /* of sockets, else NULL: input and output are the client's */
+    uint64_t client_count;     /* that have come so far */
     struct pty *pty;           /* of a pseudo-terminal, else NULL */
     int output_errno;          /* of the first write that failed, 0 for none */
     uint8_t *queue;
@@ -183,6 +184,10 @@ bool console_interactive(const struct console *console) {
 
 bool console_listens(const struct console *console) {
     return console->listener != NULL;
+}
+
+uint64_t console_clients(const struct console *console) {
+    return console->client_count;
 }
 
 bool console_marks(const struct console *console) {
@@ -395,6 +400,7 @@ static void client_look(struct console *console) {
     if (fd >= 0) {
         client_leave(console);
         console->input = console->output = fd;
+        console->client_count++;
     }
 }
 

@@ -116,6 +116,8 @@ void console_close(struct console *console);
 bool console_interactive(const struct console *console);
 /** Path of the pseudo-terminal that the other end is; NULL for other consoles. */
 const char *console_place(const struct console *console);
+/** How many clients have come to its socket so far. */
+uint64_t console_clients(const struct console *console);
 /** Do clients come to it on a socket? */
 bool console_listens(const struct console *console);
 

@@ -276,6 +276,16 @@ void machine_signature(const struct machine *machine, struct stream *text);
  */
 void machine_check_dump(const struct machine *machine, struct stream *to);
 
+/* -- gdb_line.c: a run with a debugger --------------------------------------------------------- */
+
+/**
+ * The same as machine_run(), for gdb's remote protocol at the other end of @p console. Harts take
+ * turns, and no second machine checks the first.
+ * @param waits  Stands still before the first step until a debugger lets it go.
+ */
+struct machine_exit machine_debug(struct machine *machine, struct console *console, bool waits,
+                                  const struct run_callbacks *callbacks);
+
 /* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
 
 enum { STATE_HASH_CHARS = 33 }; /* 32 hex digits and the end */
@@ -498,6 +508,7 @@ struct machine {
     struct goal goal;      /* where it pauses before */
     enum pause pause;      /* somebody wants it to pause now */
     struct hit hit;        /* the last one */
+    bool edited;           /* a debugger has changed something */
     uint64_t steps;        /* of all harts */
     unsigned turn_vcpu;    /* whose turn was prepared last, or VCPU_NONE */
     size_t hash_next_idx;  /* in options.hash_at */

@@ -27,6 +27,13 @@ uint64_t ticks_read(struct sched *sched, unsigned vcpu) {
     return grid + sched->vcpus[vcpu].tick_offset;
 }
 
+uint64_t ticks_peek(const struct sched *sched, unsigned vcpu) {
+    struct clock clock = sched_clock(sched, vcpu);
+    uint64_t grid = (uint64_t)(clock_now(&clock) / sched->tick_ns);
+    bool seen = sched->monotonic && sched->ticks_seen > grid;
+    return (seen ? sched->ticks_seen : grid) + sched->vcpus[vcpu].tick_offset;
+}
+
 void ticks_set(struct sched *sched, unsigned vcpu, uint64_t value) {
     ticks_set_offset(sched, vcpu, value - grid_now(sched, vcpu));
 }

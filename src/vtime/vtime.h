@@ -469,6 +469,9 @@ void comparator_set(struct comparator *comparator, uint64_t compare, bool enable
  */
 uint64_t ticks_read(struct sched *sched, unsigned vcpu);
 
+/** The same for any vCPU, as nobody's read: it changes nothing. */
+uint64_t ticks_peek(const struct sched *sched, unsigned vcpu);
+
 /** Sets the ticks of one vCPU at its present time. They stay on the grid; comparators follow. */
 void ticks_set(struct sched *sched, unsigned vcpu, uint64_t value);
 /** The same by offset, for messages: all vCPUs given the same offset agree on their ticks. */
