@@ -24,7 +24,7 @@ endif
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
             -Wunused-result
-libs     := capstone libcjson libelf libseccomp libxxhash zlib
+libs     := capstone libcjson libelf libseccomp libxxhash libzstd zlib
 flags     = -std=c11 -D_GNU_SOURCE -Isrc $(warnings) $(optimize_$(MODE)) \
             $(shell pkg-config --cflags $(libs) 2>/dev/null) $(CFLAGS)
 # Debian 12's libfdt comes without a .pc file, and libslirp's wants glib's headers, which we do not.

@@ -35,7 +35,7 @@ ONLY_IN = {  # system header: the one place for it
     "time.h": "io/ cli/",
     "sys/socket.h": "io/ cli/sandbox.c",
     "slirp/libslirp.h": "io/net.c",
-    "pthread.h": "machine/ cluster/",
+    "pthread.h": "machine/ cluster/ io/log.c io/log.h",
     "signal.h": "cli/",
     "getopt.h": "cli/",
     "libfdt.h": "machine/",

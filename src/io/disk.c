@@ -168,24 +168,9 @@ static bool overlay_open_path(struct disk *disk, const char *path, struct error 
     return overlay_create(disk, path, error);
 }
 
-/** A file without a name. */
-static int nameless_open(const char *folder) {
-    char path[NAME_CHARS];
-    int descriptor = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
-    snprintf(path, sizeof path, "%s/sandglass-XXXXXX", folder);
-    if (descriptor < 0) {
-        descriptor = mkostemp(path, O_CLOEXEC);
-        if (descriptor >= 0) {
-            unlink(path);
-        }
-    }
-    return descriptor;
-}
-
 static bool overlay_open_nameless(struct disk *disk, struct error *error) {
-    const char *folder = getenv("TMPDIR");
-    folder = folder == NULL || folder[0] == '\0' ? "/var/tmp" : folder;
-    int descriptor = nameless_open(folder);
+    const char *folder;
+    int descriptor = nameless_open(&folder);
     if (descriptor < 0) {
         return refuse(error, STATUS_HOST_IO, folder,
                       "cannot hold a temporary overlay; name a folder in TMPDIR");

@@ -32,6 +32,13 @@ struct store {
     struct error failure; /* the first; status 0: none */
 };
 
+/**
+ * Opens a file without a name, that is gone when it is closed.
+ * @param folder  Set to where: TMPDIR, or /var/tmp.
+ * @return -1 with errno set when the host has none.
+ */
+int nameless_open(const char **folder);
+
 enum store_lock { STORE_SHARED, STORE_EXCLUSIVE };
 
 /** Wraps an open descriptor, which is the file's from then on. @return false: out of memory. */

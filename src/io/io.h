@@ -97,6 +97,7 @@ extern const struct endpoint_ops console_endpoint;
  *   stdio             standard output and input. When both are a terminal it is interactive: the
  *                     terminal goes raw (Ctrl-C goes to the guest), Ctrl-A X leaves, Ctrl-A H
  *                     helps, Ctrl-A Ctrl-A is a Ctrl-A
+ *   stdout            standard output alone: nothing comes
  *   null              nothing comes, what goes is lost
  *   file:PATH         output only; the file is made, and emptied when the run begins
  *   unix:PATH         a socket that waits for clients, one at a time
@@ -308,6 +309,118 @@ size_t share_answer(struct share *share, struct share_request request, uint8_t *
 void share_reset(struct share *share);
 /** Walks a digest of what the guest holds: session, fids, listings. Sets nothing. */
 void share_state(const struct share *share, struct stream *stream);
+
+/* -- log.c, log_read.c: what came from outside, in a file (docs/record.md) --------------------- */
+
+struct log;
+
+/** A place in a run, as the log stamps things with it. */
+struct log_place {
+    uint64_t steps;   /* of all harts */
+    vtime virtual_ns; /* where the last round ended */
+    bool in_round;    /* a round is under way: some of the steps are its own */
+};
+
+/** Are they the same? */
+bool log_place_same(struct log_place a, struct log_place b);
+
+enum log_kind {
+    LOG_ARRIVAL, /* idx: inlet; the bytes that it let in */
+    LOG_ANSWER,  /* idx: shared folder; its reply to the instruction at this place */
+    LOG_RATE,    /* what a step costs from now on */
+    LOG_HASH,    /* of the state */
+    LOG_END,     /* how the run ended: nothing comes behind it */
+    LOG_KINDS
+};
+
+enum { LOG_BYTES_MAX = 1 << 20 }; /* of one event */
+
+struct log_event {
+    enum log_kind kind;
+    bool fresh;  /* the schedule was asked since the event before */
+    uint8_t idx; /* 0 unless the kind says what it is */
+    struct log_place at;
+    const uint8_t *bytes; /* of a reader: until its next call */
+    size_t size_bytes;    /* [0, LOG_BYTES_MAX] */
+};
+
+/** Between two events. To be kept and given back; what is inside is the log's affair. */
+struct log_cursor {
+    uint64_t frame_idx;
+    size_t offset_bytes;
+    struct log_place before; /* of the event before it */
+};
+
+/**
+ * Makes a log. Nothing is safe on the host's disk before log_begin().
+ * @param path    Emptied if it is there, unless another run writes to it. NULL: a file without a
+ *                name, which is gone when it is closed.
+ * @param header  What whoever reads it wants to know first, at most LOG_BYTES_MAX.
+ * @errors STATUS_HOST_IO, one line that begins with the path.
+ * @return Log, owned by the caller; NULL on error.
+ */
+struct log *log_create(const char *path, const void *header, size_t size_bytes,
+                       struct error *error);
+/**
+ * Opens a log to read. All of it is checked now; what is behind the first defect is not there.
+ * @errors STATUS_BAD_INPUT: no log, of another version, not even its header is whole.
+ * @return Log, owned by the caller; NULL on error.
+ */
+struct log *log_open(const char *path, struct error *error);
+/** Writes what is left, waits until it is safe, closes. NULL is fine. @return false: it is lost. */
+bool log_close(struct log *log, struct error *error);
+
+/** As it was opened. */
+const char *log_name(const struct log *log);
+const void *log_header(const struct log *log, size_t *size_bytes);
+/** How far it is complete: nothing came in before this place that is not in it. */
+struct log_place log_reached(const struct log *log);
+/** NULL when the log was closed at the end of its run; else what is wrong, to follow its name. */
+const char *log_defect(const struct log *log);
+/** So far on the host's disk. */
+uint64_t log_size_bytes(const struct log *log);
+
+/* Writing: of a log that log_create() made, always at its end. */
+
+/** Starts the thread that writes. Before, and without it, whoever appends does. */
+void log_begin(struct log *log);
+/** Events come in the order of their places. */
+void log_append(struct log *log, const struct log_event *event);
+/**
+ * The run has come here, and all before has been appended. Twice a second of @p host_ns, and when
+ * enough has come together, what has been appended goes to the host's disk. Cheap otherwise.
+ */
+void log_reach(struct log *log, struct log_place place, int64_t host_ns);
+/** Waits until all that was appended is safe. @return false when the host has failed. */
+bool log_flush(struct log *log);
+/** @return true with @p error when the host has failed to read or write. */
+bool log_failed(struct log *log, struct error *error);
+
+/* Reading. What is appended meanwhile is read when its turn comes. */
+
+/** The next event, which stays the next one; NULL behind the last. @see log_failed() */
+const struct log_event *log_peek(struct log *log);
+/** Passes over it. Requires: there is one. */
+void log_pass(struct log *log);
+/** Where the next event is. */
+struct log_cursor log_cursor(const struct log *log);
+/** Where the next event that is appended will be. */
+struct log_cursor log_cursor_end(const struct log *log);
+/** @param cursor  Of this very log. */
+void log_seek(struct log *log, struct log_cursor cursor);
+
+/* -- digest.c: is a file what it was? ---------------------------------------------------------- */
+
+struct file_digest {
+    uint64_t size_bytes;
+    uint8_t digest[16]; /* XXH3-128 over what is not zero, and where it is */
+};
+
+/**
+ * Reads a file or a block device; holes cost nothing.
+ * @errors STATUS_BAD_INPUT, one line that begins with the path.
+ */
+enum status file_digest(const char *path, struct file_digest *digest, struct error *error);
 
 /* -- port.c: a byte port of a device ----------------------------------------------------------- */
 

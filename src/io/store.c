@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,21 @@ const struct store_ops store_host_ops = {
 };
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
+
+int nameless_open(const char **folder) {
+    char path[PATH_MAX];
+    const char *wanted = getenv("TMPDIR");
+    *folder = wanted == NULL || wanted[0] == '\0' ? "/var/tmp" : wanted;
+    int descriptor = open(*folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    int length = snprintf(path, sizeof path, "%s/sandglass-XXXXXX", *folder);
+    if (descriptor < 0 && length < PATH_MAX) {
+        descriptor = mkostemp(path, O_CLOEXEC);
+        if (descriptor >= 0) {
+            unlink(path);
+        }
+    }
+    return descriptor;
+}
 
 bool store_init(struct store *store, int descriptor, const char *name) {
     *store = (struct store){.ops = &store_host_ops, .descriptor = descriptor, .name = strdup(name)};
