@@ -8,8 +8,9 @@
 _sandglass_commands='run clocks debug disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
-    serial virtconsole icount hart time quantum pulse engine jit-cache seed rtc no-reboot stop-at
-    stop-at-vtime stats state-hash dump dump-file gdb gdb-wait no-sandbox help'
+    serial virtconsole icount hart time quantum pulse engine jit-cache snapshot-memory
+    seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
+    no-sandbox help'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr

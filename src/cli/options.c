@@ -218,6 +218,16 @@ static enum status take_jit_cache(struct run_options *options, const struct row 
     return STATUS_OK;
 }
 
+static enum status take_snapshot_memory(struct run_options *options, const struct row *row,
+                                        const char *value, struct error *error) {
+    uint64_t bytes;
+    if (!value_bytes(value, &bytes) || bytes < SNAPSHOT_MIN_BYTES || bytes > SNAPSHOT_MAX_BYTES) {
+        return bad_value(row, value, "16M to 1024G (a plain number is MiB)", error);
+    }
+    options->machine.snapshot_bytes = bytes;
+    return STATUS_OK;
+}
+
 /** 0: there is no such item. */
 static unsigned dump_item(const char *word) {
     static const struct {
@@ -446,6 +456,8 @@ static const struct row rows[] = {
     {"pulse", "NS", take_pulse, 0, "add a device timer of that period, and measure its periods"},
     {"engine", "NAME", take_engine, 0, "auto, jit, interp, or check: both, compared (auto)"},
     {"jit-cache", "SIZE", take_jit_cache, 0, "room for translated code, 1M to 1G (16M)"},
+    {"snapshot-memory", "SIZE", take_snapshot_memory, 0,
+     "what going back under a debugger may cost the host, 16M to 1024G (1G)"},
     {"seed", "N|host", take_seed, 0, "what the guest's entropy is drawn from (0)"},
     {"rtc", "base=DATE|utc", take_rtc, 0, "wall time at the start, UTC (2026-01-01T00:00:00)"},
     {"no-reboot", NULL, FLAG(machine.no_reboot), "end the run where the guest would restart"},
@@ -712,6 +724,7 @@ static void options_defaults(struct run_options *options) {
                 .memory_bytes = (uint64_t)MEMORY_DEFAULT_MIB << 20,
                 .hart_count = 1,
                 .jit_cache_bytes = JIT_CACHE_DEFAULT_BYTES,
+                .snapshot_bytes = SNAPSHOT_DEFAULT_BYTES,
                 .max_skew_ns = VTIME_NEVER,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },

@@ -105,6 +105,7 @@ void harts_back(struct harts *harts, size_t idx) {
     harts->writer = NULL;
     mmu_drop_all(harts);
     ram_back(&harts->bus->ram, idx);
+    harts->points.met = harts->points.written = harts->points.passed.set = false;
 }
 
 void hart_drop_code(struct hart *hart) {

@@ -112,6 +112,7 @@ struct gdb {
     bool physical; /* addresses of memory are physical ones */
     bool told;     /* some packet has come */
     bool broken;   /* Ctrl-C has come */
+    bool busy;     /* a command of monitor is being done, which may take long */
     unsigned hart_looked, hart_run;
     struct text stop; /* the last stop's reply */
     enum gdb_wish wish;
@@ -125,6 +126,8 @@ void gdb_free(struct gdb *gdb);
 void gdb_renew(struct gdb *gdb);
 /** A byte from it; what it asks for is answered, or stands in wish. */
 void gdb_take(struct gdb *gdb, uint8_t byte);
+/** While it is busy: a dot on gdb's console, so that gdb goes on waiting. */
+void gdb_alive(struct gdb *gdb);
 /** The machine has paused: tells why, and stays. */
 void gdb_stopped(struct gdb *gdb, enum pause pause);
 /** After going back. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 4096, LOOK_NS = 1000000 };
+enum { LINE_BYTES = 4096, LOOK_NS = 1000000, ALIVE_NS = 700000000, CTRL_C = 3 };
 
 /** The line, and whom the run asks besides. */
 struct remote {
@@ -19,8 +19,9 @@ struct remote {
     const struct run_callbacks *outer;
     uint64_t clients;  /* that have come so far */
     int64_t looked_ns; /* host time of the last look at the console */
+    int64_t alive_ns;  /* of the last sign of life */
     uint8_t bytes[LINE_BYTES];
-    size_t count; /* of bytes that have come and are not yet looked at */
+    size_t first, count; /* of bytes: those that have come and are not yet looked at */
 };
 
 static void remote_put(void *console, const void *bytes, size_t size_bytes) {
@@ -38,19 +39,22 @@ static bool remote_fetch(struct remote *remote) {
         remote->count = 0;
         gdb_renew(&remote->gdb);
     }
+    memmove(remote->bytes, remote->bytes + remote->first, remote->count);
+    remote->first = 0;
     remote->count += console_take(remote->console, remote->bytes + remote->count,
                                   sizeof remote->bytes - remote->count);
     return remote->count > 0;
 }
 
+/* A byte counts as looked at before it is: what it asks for may make the machine run, which pauses
+ * for any other. */
 /** Brings the session what has come, up to the first wish. */
 static void remote_read(struct remote *remote) {
-    size_t done = 0;
-    while (done < remote->count && remote->gdb.wish == GDB_STAY) {
-        gdb_take(&remote->gdb, remote->bytes[done++]);
+    remote->alive_ns = host_monotonic_ns();
+    while (remote->count > 0 && remote->gdb.wish == GDB_STAY) {
+        remote->count--;
+        gdb_take(&remote->gdb, remote->bytes[remote->first++]);
     }
-    remote->count -= done;
-    memmove(remote->bytes, remote->bytes + done, remote->count);
     console_flush(remote->console);
 }
 
@@ -75,11 +79,24 @@ static void outer_progress(void *owner, const struct machine *machine) {
     }
 }
 
+/** In the middle of a command: only Ctrl-C ends it, and gdb has little patience. */
+static bool busy_ends(struct remote *remote) {
+    if (remote->looked_ns - remote->alive_ns >= ALIVE_NS) {
+        remote->alive_ns = remote->looked_ns;
+        gdb_alive(&remote->gdb);
+    }
+    return memchr(remote->bytes + remote->first, CTRL_C, remote->count) != NULL;
+}
+
 /* Asked after every round, and most are too short for a system call. */
 static bool pause_wanted(void *owner) {
     struct remote *remote = owner;
     bool due = host_monotonic_ns() - remote->looked_ns >= LOOK_NS;
-    return remote->count > 0 || (due && remote_fetch(remote));
+    bool came = remote->count > 0;
+    if (due) {
+        came = remote_fetch(remote) || came;
+    }
+    return remote->gdb.busy ? due && busy_ends(remote) : came;
 }
 
 static void pause_watch(void *owner, struct watch *watch) {
@@ -184,6 +201,7 @@ struct machine_exit machine_debug(struct machine *machine, struct console *conso
     gdb_init(&remote->gdb, machine, &(struct stream){.put = remote_put, .owner = console});
     remote->gdb.wish = waits ? GDB_STAY : GDB_GO;
     machine_begin(machine, &inner);
+    (void)travel_begin(machine);
     while (machine->exit.reason == EXIT_NONE) {
         wish_do(remote);
     }

@@ -188,7 +188,16 @@ static void tell_stats(struct gdb *gdb, const char *words, struct text *answer) 
              stats.timers_fired, stats.timers_late_steps_max);
     text_add(answer, "TLB fills: data %" PRIu64 ", fetch %" PRIu64 "\n", stats.tlb_data_fills,
              stats.tlb_fetch_fills);
+    text_add(answer, "moments %zu, %" PRIu64 " MiB\n", past_count(gdb->machine),
+             past_bytes(gdb->machine) >> 20);
     text_add(answer, "regions translated %" PRIu64 "\n", stats.jit.regions);
+}
+
+static void tell_hash(struct gdb *gdb, const char *words, struct text *answer) {
+    char hash[STATE_HASH_CHARS];
+    (void)words;
+    machine_state_hash(gdb->machine, hash);
+    text_add(answer, "state-hash %s after %" PRIu64 " steps\n", hash, gdb->machine->steps);
 }
 
 /** A number as C has it. */
@@ -275,6 +284,7 @@ static const struct command commands[] = {
     {"time", "", "the four clocks, and positions", tell_time},
     {"where", "", "where each hart is", tell_where},
     {"stats", "", "numbers of the run so far", tell_stats},
+    {"hash", "", "the state hash", tell_hash},
     {"seek", " STEPS", "go to that number of steps of all harts", seek},
     {"snapshot", "", "keep what going back to here needs", snapshot},
     {"read", " ADDRESS COUNT", "show physical memory", read_physical},
@@ -301,6 +311,13 @@ void gdb_monitor(struct gdb *gdb, const char *command, struct text *answer) {
     }
 }
 
+void gdb_alive(struct gdb *gdb) {
+    struct text dot = {0};
+    text_add(&dot, "O2e");
+    packet_write(&gdb->line, &dot);
+    text_free(&dot);
+}
+
 /** "HEX OF A COMMAND": the answer comes as text for gdb's console, then OK. */
 static void monitor(struct gdb *gdb, const char *at) {
     enum { PIECE_BYTES = PACKET_BYTES_MAX / 4 };
@@ -312,7 +329,9 @@ static void monitor(struct gdb *gdb, const char *at) {
         return;
     }
     command[size_bytes] = '\0';
+    gdb->busy = true;
     gdb_monitor(gdb, command, &answer);
+    gdb->busy = false;
     for (size_t done = 0; done < answer.count; done += PIECE_BYTES) {
         text_clear(&gdb->reply);
         text_add(&gdb->reply, "O");

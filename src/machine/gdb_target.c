@@ -157,5 +157,8 @@ bool debug_edit(struct machine *machine, const struct edit *edit) {
     }
     (void)points_take(&machine->harts, &own);
     machine->edited = machine->edited || done;
+    if (done && machine->travels) { /* what came before does not lead here any more */
+        (void)travel_begin(machine);
+    }
     return done;
 }

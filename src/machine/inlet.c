@@ -60,6 +60,9 @@ bool inlets_admit(struct machine *machine) {
             left--;
         }
     }
+    if (came && machine->travels) { /* what runs again would lack it */
+        (void)travel_begin(machine);
+    }
     return came;
 }
 

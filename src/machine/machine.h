@@ -46,6 +46,9 @@ enum {
     QUANTUM_PARALLEL_NS = 1000000, /* or the bound on the skew, if that is less */
     QUANTUM_ALONE_NS = 1000000,    /* of one hart: only inputs wait for a round's end */
 };
+#define SNAPSHOT_MIN_BYTES ((uint64_t)16 << 20)
+#define SNAPSHOT_DEFAULT_BYTES ((uint64_t)1 << 30)
+#define SNAPSHOT_MAX_BYTES ((uint64_t)1 << 40)
 enum { PULSE_MIN_NS = 1000, PULSE_MAX_NS = 1000000000 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 #define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
@@ -127,6 +130,7 @@ struct machine_options {
     const struct shared_folder *shares;
     unsigned share_count; /* [0, SHARES_MAX] */
     bool no_reboot;
+    uint64_t snapshot_bytes; /* what moments to go back to may cost the host */
     enum stop_kind stop_kind;
     unsigned stop_hart;
     uint64_t stop_steps;
@@ -135,7 +139,7 @@ struct machine_options {
     uint64_t grant;             /* the cap, or the seed of random caps */
     bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
     uint64_t drop_seed;
-    bool rewinds;   /* tests: goes back in time at random steps; changes nothing else */
+    bool rewinds; /* tests: goes back in time at random steps; changes nothing else */
     uint64_t rewind_seed;
     bool pauses; /* tests: pause at random steps and times; changes nothing else */
     uint64_t pause_seed;
@@ -517,6 +521,10 @@ struct machine {
     uint64_t drop_left_steps;
     uint64_t rewind_random; /* the same of --rewind */
     uint64_t rewind_left_steps;
+    bool travels;      /* moments are kept */
+    int64_t marked_ns; /* host time of the last one */
+    hit_fn *hit_told;  /* asked of hits instead of callbacks, if not NULL */
+    void *hit_owner;
     bool retraces;            /* it is where it has been before, and the outside hears nothing */
     struct position furthest; /* up to where, if so */
     int64_t polled_ns;        /* host time of the last look at the outside */
@@ -602,6 +610,24 @@ void past_forget_all(struct machine *machine);
 uint64_t past_left_steps(const struct machine *machine);
 /** To be called when the position has moved: is it there? */
 void past_look(struct machine *machine);
+
+/* travel.c: moments kept while a run goes on, and going to places near them. */
+
+/**
+ * From now on moments are kept, the first one here; those there were are gone.
+ * @return false: the run cannot go back, or the host has no memory for it.
+ */
+bool travel_begin(struct machine *machine);
+/** Between turns: takes a moment when it is time to. */
+void travel_look(struct machine *machine);
+/** Between turns: takes one. */
+void travel_mark(struct machine *machine);
+/** Goes back to the last moment before a place. @return false: there is none. */
+bool travel_back(struct machine *machine, struct position before);
+/** Goes back to the first moment. */
+void travel_first(struct machine *machine);
+/** Goes to @p goal, which lies about @p steps after the start of the run. */
+enum pause travel_forth(struct machine *machine, const struct goal *goal, uint64_t steps);
 
 /* parallel.c: harts on threads of their own. */
 

@@ -508,7 +508,9 @@ static void hit_look(struct machine *machine) {
     if (!points_take(&machine->harts, &machine->hit)) {
         return;
     }
-    if (callbacks->hit == NULL || callbacks->hit(callbacks->owner, &machine->hit, machine->steps)) {
+    hit_fn *told = machine->hit_told != NULL ? machine->hit_told : callbacks->hit;
+    void *owner = machine->hit_told != NULL ? machine->hit_owner : callbacks->owner;
+    if (told == NULL || told(owner, &machine->hit, machine->steps)) {
         machine->pause = PAUSE_HIT;
     }
 }
@@ -542,6 +544,9 @@ enum pause machine_go(struct machine *machine, const struct goal *goal) {
             break;
         }
         hit_look(machine);
+        if (machine->exit.reason == EXIT_NONE) {
+            travel_look(machine);
+        }
     }
     clocks_pause(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
