@@ -21,6 +21,7 @@ check) suites='
     guest         tests/guest/run.sh check
     isa           tests/isa/run.sh check
     diff          tests/diff/run.sh check
+    gdb           tests/gdb/run.sh check
     cli           tests/cli/run.sh' ;;
 test | soak) suites="
     boot-cut      tests/boot/run.sh cut $tier
@@ -30,6 +31,7 @@ test | soak) suites="
     asan-isa      $sanitized tests/isa/run.sh test
     asan-units    $sanitized tests/units.sh
     asan-cli      $sanitized tests/cli/run.sh
+    asan-gdb      $sanitized tests/gdb/run.sh check
     asan-boot     $sanitized tests/boot/run.sh once $tier
     parallel      tests/boot/run.sh parallel $tier
     many          tests/boot/run.sh many $tier
@@ -46,6 +48,7 @@ test | soak) suites="
     console       tests/boot/interactive.py
     units         tests/units.sh
     disks         tests/disks/run.sh $tier
+    gdb           tests/gdb/run.sh $tier
     fuzz          tests/fuzz/run.sh $tier"
     [ "$tier" = test ] || suites+="
     debian-use    tests/debian/run.sh use

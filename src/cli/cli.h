@@ -214,11 +214,11 @@ struct run_options {
 
 /**
  * Parses and checks all options of `run`.
- * @param debug    A debugger is waited for, whatever they say.
+ * @param argv     argv[0] is the subcommand: for debug, a debugger is waited for.
  * @param options  To be given to run_options_free() whatever comes back.
  * @errors STATUS_USAGE, one line.
  */
-enum status run_options_parse(int argc, char **argv, bool debug, struct run_options *options,
+enum status run_options_parse(int argc, char **argv, struct run_options *options,
                               struct error *error);
 void run_options_free(struct run_options *options);
 

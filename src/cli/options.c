@@ -739,8 +739,9 @@ static vtime quantum_default(const struct machine_options *machine) {
     return machine->hart_count == 1 ? QUANTUM_ALONE_NS : QUANTUM_DEFAULT_NS;
 }
 
-enum status run_options_parse(int argc, char **argv, bool debug, struct run_options *options,
+enum status run_options_parse(int argc, char **argv, struct run_options *options,
                               struct error *error) {
+    bool debug = strcmp(argv[0], "debug") == 0;
     options_defaults(options);
     enum status status = ext_parse("max", &options->machine.ext, error);
     if (status == STATUS_OK) {

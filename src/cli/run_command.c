@@ -340,19 +340,16 @@ static int run_asked(struct run_options *options, char *const *argv) {
     return result;
 }
 
-/** What subcommand it is. */
-enum kind { KIND_RUN, KIND_CLOCKS, KIND_DEBUG };
-
-static int command(int argc, char **argv, enum kind kind) {
+static int command(int argc, char **argv, bool clocks) {
     struct run_options options;
     struct error error;
-    int result = (int)run_options_parse(argc, argv, kind == KIND_DEBUG, &options, &error);
+    int result = (int)run_options_parse(argc, argv, &options, &error);
     if (result != 0) {
         cli_fail(&error);
     } else if (options.help) {
         run_options_help();
     } else {
-        options.clocks = kind == KIND_CLOCKS;
+        options.clocks = clocks;
         result = run_asked(&options, argv);
     }
     run_options_free(&options);
@@ -360,13 +357,13 @@ static int command(int argc, char **argv, enum kind kind) {
 }
 
 int run_command(int argc, char **argv) {
-    return command(argc, argv, KIND_RUN);
+    return command(argc, argv, false);
 }
 
 int clocks_command(int argc, char **argv) {
-    return command(argc, argv, KIND_CLOCKS);
+    return command(argc, argv, true);
 }
 
 int debug_command(int argc, char **argv) {
-    return command(argc, argv, KIND_DEBUG);
+    return command(argc, argv, false);
 }

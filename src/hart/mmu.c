@@ -427,7 +427,7 @@ struct walk {
     vaddr address;
     enum access access;
     enum privilege priv;
-    bool peeks; /* whatever the leaf allows, and without marking it */
+    bool peeks; /* whatever is allowed, and without marking the leaf */
     unsigned level;
     paddr at; /* of the entry last read */
     uint64_t pte;
@@ -477,7 +477,7 @@ static unsigned leaf_allows(const struct walk *walk) {
 static bool table_allowed(const struct walk *walk, enum access access) {
     struct hart *hart = walk->hart;
     return ram_holds(&hart->harts->bus->ram, walk->at, 8) &&
-           (pmp_check(hart, walk->at, 8, PRIV_S) & access) != 0;
+           (walk->peeks || (pmp_check(hart, walk->at, 8, PRIV_S) & access) != 0);
 }
 
 /** Sets A, and D for a write, where the hart may. */

@@ -150,7 +150,7 @@ enum packet_event packet_take(struct packet *packet, uint8_t byte) {
         inside_take(packet, byte);
         return PACKET_MORE;
     case PACKET_SUM_HIGH:
-        packet->told = (uint8_t)(digit << 4);
+        packet->told = (uint8_t)(digit < 0 ? 0 : digit << 4);
         packet->state = digit < 0 ? PACKET_OUTSIDE : PACKET_SUM_LOW;
         return digit < 0 ? PACKET_DAMAGED : PACKET_MORE;
     case PACKET_SUM_LOW:

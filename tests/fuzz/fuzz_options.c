@@ -18,7 +18,7 @@ static void demand(bool condition, const char *what, const char *text) {
 }
 
 static void parse(char *text) {
-    char *argv[WORDS_MAX + 2] = {"run"};
+    char *argv[WORDS_MAX + 2] = {(text[0] & 1) != 0 ? "debug" : "run"};
     int argc = 1;
     for (char *word = strtok(text, "\n"); word != NULL && argc <= WORDS_MAX;
          word = strtok(NULL, "\n")) {

@@ -13,7 +13,7 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(image options overlay share virtio)
+targets=(gdb image options overlay share virtio)
 declare -A copies=([test]=20000 [soak]=600000) # of all files of a target together
 
 # build TARGET: with clang's fuzzer.

@@ -55,6 +55,7 @@ OPTIONS = (
     "--kernel F --initrd G --append quiet --memory 512M --smp 4 --icount shift=3,sleep=off",
     "--elf F --signature S --cpu rv64gc,zba=on,sstc=off --console null --stop-at 1:1000",
     "--elf F --icount ips=1234567891/7 --hart 0-1:ips=2e9,2:shift=4 --smp 3 --quantum 1000",
+    "--elf F --gdb unix:/x --gdb-wait -S --smp 2",
     "--elf F --time lockstep,monotonic=on --engine interp --grant random:7 --seed 5",
     "--elf F --stop-at-vtime 123456 --stats /dev/null --state-hash --rtc base=2026-01-02T03:04:05",
     "--kernel F --net user,hostfwd=tcp::2222-:22,restrict=off,net=10.1.0.0/16,bus=mmio",
@@ -161,6 +162,28 @@ def virtio_script(request, pci, features):
     return script + bytes([NOTIFY, queue])
 
 
+PACKETS = {
+    "greet": ("qSupported:swbreak+;hwbreak+", "vMustReplyEmpty", "?", "QStartNoAckMode", "g", "qC"),
+    "describe": ("qXfer:features:read:target.xml:0,fff", "qfThreadInfo", "qsThreadInfo",
+                 "qThreadExtraInfo,2", "Hg2", "T1", "qAttached"),
+    "registers": ("p20", "P5=1122334455667788", "p5", "p1041", "P1041=0000000000000000", "p341",
+                  "P381=efcdab8967452301", "G" + "00" * 264),
+    "memory": ("m80000000,40", "M80001100,4:01020304", "X80001200,3:a}\x03b", "Qqemu.PhyMemMode:1",
+               "m1000,10", "qSearch:memory:80000000;1000;\x13", "qqemu.PhyMemMode"),
+    "points": ("Z0,80000008,4", "vCont;c", "z0,80000008,4", "Z2,80001100,8", "vCont;c:1",
+               "Z3,80001100,4", "Z4,80001100,1", "c", "Z1,8000000c,4", "c"),
+    "steps": ("vCont?", "vCont;s:1;c", "vCont;s:2", "s", "S05", "bs", "bc", "vCont;C05"),
+    "monitor": tuple("qRcmd," + words.encode().hex() for words in (
+        "help", "time", "where", "stats", "seek 5000", "snapshot", "read 0x80000000 20",
+        "watch 0x80001100 8", "unwatch 0x80001100 8")) + ("c", "D", "k"),
+}
+
+
+def packet(body):
+    raw = body.encode("latin-1")
+    return b"$%s#%02x" % (raw, sum(raw) % 256)
+
+
 def main(folder):
     images = {"image": linux_image(), "elf": elf_program()}
     images["image.gz"] = gzip.compress(images["image"], mtime=0)
@@ -178,6 +201,10 @@ def main(folder):
             for features in (0x30, 0x33, 0x87):
                 script = virtio_script(request, pci, features)
                 write(os.path.join(folder, "virtio"), f"{name}-{bus}-{features:x}", script)
+    for name, bodies in PACKETS.items():
+        content = b"+" + b"".join(map(packet, bodies)) + b"\x03-"
+        write(os.path.join(folder, "gdb"), name + "-strict", b"0" + content)
+        write(os.path.join(folder, "gdb"), name, b"1" + content)
     for number, words in enumerate(OPTIONS):
         write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
 

@@ -214,7 +214,9 @@ static void alarm_arm(struct alarm *alarm, vtime now, struct random *random) {
 
 static void act_read_ticks(struct world *world, struct core *core) {
     const struct vcpu *vcpu = &world->sched.vcpus[core->idx];
+    uint64_t peeked = ticks_peek(&world->sched, core->idx) - vcpu->tick_offset;
     uint64_t grid = ticks_read(&world->sched, core->idx) - vcpu->tick_offset;
+    expect(peeked == grid, world->seed, "a read gives other ticks than a peek");
     note(world, 'r', (unsigned)grid);
     expect(grid == (uint64_t)(clock_now(&vcpu->clock) / 10) || world->sched.monotonic, world->seed,
            "ticks off the grid");

@@ -216,9 +216,12 @@ static void monotonic_reads_never_fall(void **state) {
     line_attach(&line, &sched, 1);
     comparator_set(&line.comparator, 7, true);
     run_to(&sched, 100); /* 800 ns; vCPU 1 has not run */
+    assert_int_equal(ticks_peek(&sched, 0), 8);
+    assert_int_equal(ticks_peek(&sched, 1), 0); /* peeks are no reads */
     assert_int_equal(ticks_read(&sched, 0), 8);
     assert_int_equal(ticks_read(&sched, 1), 8);
     expect_line(&line, false, 0); /* levels follow the clock, not the reads */
+    assert_int_equal(ticks_peek(&sched, 1), 8);
     ticks_set(&sched, 1, 3);      /* a write is not time going back, but reads stay ahead by 8 */
     assert_int_equal(ticks_read(&sched, 1), 11);
     ticks_set(&sched, 1, UINT64_MAX - 7);

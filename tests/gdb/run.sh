@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# gdb as Debian has it, at runs of a bare-metal guest and of the Debian kernel: it sees and does
+# what it should, and a run that was looked at, stopped and stepped ends like one left alone.
+#
+# usage: tests/gdb/run.sh check|test
+#
+# In a script of gdb's, a line "#= TEXT" says what it prints next as "= TEXT".
+. "$(dirname "$0")/../suite.sh"
+tier=$1
+gdb=${GDB:-gdb-multiarch}
+socket=$work/socket
+
+if ! command -v "$gdb" >/dev/null; then
+    skip gdb "this host has no $gdb; tools/setup build installs it"
+    finish
+    exit
+fi
+
+# build ELF FLAG...
+build() {
+    local elf=$1
+    shift
+    riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -Og -g -Wall -Wextra -Werror \
+        -ffreestanding -nostdlib -static -no-pie -fno-pic \
+        -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S tests/gdb/work.c \
+        -lgcc
+}
+
+# debugged OPTION... -- COMMAND...: runs the program with the options and, beside it, the command,
+# whose output goes to $work/said; prints the run's outcome.
+debugged() {
+    local options=() program_pid
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    outcome debugged timeout 300 "$program" debug --gdb "unix:$socket" "${options[@]}" \
+        >"$work/outcome" &
+    program_pid=$!
+    timeout 240 "$@" >"$work/said" 2>&1 </dev/null || echo "= ended with status $?" >>"$work/said"
+    wait $program_pid
+    cat "$work/outcome"
+}
+
+# scripted SCRIPT HARTS [ELF]: a command for debugged; the script is made for so many harts.
+scripted() {
+    sed "s/HARTS/$2/g; s/LAST/$(($2 - 1))/g" "tests/gdb/$1.gdb" >"$work/script"
+    command=(sh -c 'until [ -S "$1" ]; do sleep 0.02; done; shift; exec "$@"' sh "$socket"
+        "$gdb" -nx -batch -ex "set architecture riscv:rv64" -ex "target remote $socket"
+        -x "$work/script" "${@:3}")
+}
+
+# said: unless it printed what the script says, the first line that is another.
+said() {
+    diff <(sed -n 's/^#= /= /p' "$work/script") <(grep '^= ' "$work/said") >"$work/diff" ||
+        { sed -n '2,4p' "$work/diff"; tail -n 3 "$work/said"; }
+}
+
+# edited OUTCOME WHOLE: WHOLE, if an edited run has passed and ended otherwise; else OUTCOME.
+edited() {
+    if [ "${1%% steps*}" = 'exit 0' ] && [ "$1" != "$2" ]; then
+        echo "$2"
+    else
+        echo "an edited run: $1"
+    fi
+}
+
+# sessions ENGINE HARTS: every script at a guest.
+sessions() {
+    local options=(--elf "$work/work.elf" --engine "$1" --smp "$2") whole other script
+    whole=$(outcome whole "$program" run "${options[@]}")
+    report "${options[*]}" "$([ "${whole%% steps*}" = 'exit 0' ] || echo "$whole")"
+    for script in break step watch memory end edit; do
+        scripted $script "$2" "$work/work.elf"
+        other=$(debugged "${options[@]}" -- "${command[@]}")
+        report "$script: ${options[*]}" "$(said)"
+        [ $script != edit ] || other=$(edited "$other" "$whole")
+        report "$script: ${options[*]}: end" \
+            "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+    done
+}
+
+# other_ends ENGINE HARTS: an IDE's session, and a line that is cut.
+other_ends() {
+    local options=(--elf "$work/long.elf" --engine "$1" --smp "$2") whole other
+    whole=$(outcome whole "$program" run "${options[@]}")
+    other=$(debugged "${options[@]}" -- \
+        tests/gdb/mi.py "$gdb" tests/gdb/mi.txt "$work/long.elf" "$socket")
+    report "machine interface: ${options[*]}" "$(cat "$work/said")"
+    report "machine interface: ${options[*]}: end" \
+        "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+    other=$(debugged "${options[@]}" -- tests/gdb/line.py "$socket")
+    report "line: ${options[*]}" "$(cat "$work/said")"
+    report "line: ${options[*]}: end" "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+}
+
+# kernel ENGINE HARTS
+kernel() {
+    local options=(--kernel out/guest/vmlinux --initrd out/guest/initramfs.cpio.gz --append
+        "console=ttyS0 quiet" --memory 512M --icount sleep=off --stop-at 400000000 --engine "$1"
+        --smp "$2") whole other
+    whole=$(outcome whole "$program" run "${options[@]}")
+    scripted kernel "$2"
+    other=$(debugged "${options[@]}" -- "${command[@]}")
+    report "kernel: --engine $1 --smp $2" "$(said)"
+    report "kernel: --engine $1 --smp $2: end" \
+        "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+}
+
+build "$work/work.elf"
+build "$work/long.elf" -DWAIT_TICKS=20000000
+if [ "$tier" = check ]; then
+    sessions auto 2
+    other_ends auto 2
+else
+    for engine in interp auto; do
+        for harts in 1 2 4; do
+            sessions $engine $harts
+            other_ends $engine $harts
+            kernel $engine $harts
+        done
+    done
+fi
+finish
