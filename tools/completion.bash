@@ -5,12 +5,17 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run clocks debug disasm --help --version'
+_sandglass_commands='run record replay clocks debug disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
     serial virtconsole icount hart time quantum pulse engine jit-cache snapshot-memory
     seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
     no-sandbox help'
+
+# Besides those of run; and instead of them.
+_sandglass_record='log hash-every'
+_sandglass_replay='kernel initrd bios elf signature console engine jit-cache stats state-hash dump
+    dump-file gdb gdb-wait no-sandbox help to to-vtime verify'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -121,7 +126,7 @@ _sandglass_net() {
 _sandglass_value() {
     local value=$2
     case $1 in
-    kernel | initrd | elf | signature | stats | dump-file | D) compopt -o default ;;
+    kernel | initrd | elf | signature | stats | dump-file | D | log) compopt -o default ;;
     bios)
         mapfile -t COMPREPLY < <(compgen -W 'default none' -f -- "$value")
         compopt -o filenames
@@ -136,7 +141,7 @@ _sandglass_value() {
         if [[ $value == @(file|unix|pty):* ]]; then
             compopt -o default
         else
-            _sandglass_reply "$value" stdio null file: unix: tcp: pty
+            _sandglass_reply "$value" stdio stdout null file: unix: tcp: pty
         fi
         ;;
     gdb)
@@ -156,10 +161,10 @@ _sandglass_value() {
     esac
 }
 
-# _sandglass_run_word WORD PREVIOUS: completes an option of run, or its value.
+# _sandglass_run_word WORD PREVIOUS NAMES: completes an option among NAMES, or its value.
 _sandglass_run_word() {
     local word=$1 option='' names
-    local flags='no-reboot|no-sandbox|state-hash|gdb-wait|help|nographic|s|S'
+    local flags='no-reboot|no-sandbox|state-hash|gdb-wait|verify|help|nographic|s|S'
     if [[ $word == -*=* ]]; then
         option=${word%%=*} word=${word#*=}
     elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@($flags) ]]; then
@@ -169,7 +174,7 @@ _sandglass_run_word() {
         option=${option#-}
         _sandglass_value "${option#-}" "$word"
     else
-        read -rd '' -a names <<<"$_sandglass_run"
+        read -rd '' -a names <<<"$3"
         _sandglass_options "$word" "${names[@]}"
     fi
 }
@@ -188,7 +193,17 @@ _sandglass() {
         # shellcheck disable=SC2086 # words
         _sandglass_reply "$word" $_sandglass_commands
         ;;
-    run | clocks | debug) _sandglass_run_word "$word" "${words[-1]}" ;;
+    run | clocks | debug) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_run" ;;
+    record)
+        _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_record $_sandglass_run"
+        ;;
+    replay)
+        if [[ ${#words[@]} == 2 && $word != -* ]]; then
+            compopt -o default
+        else
+            _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_replay"
+        fi
+        ;;
     disasm)
         if [[ $word == -* ]]; then
             _sandglass_options "$word" words help

@@ -5,8 +5,12 @@
 
 #include "machine/machine.h"
 
-/* -- run_command.c, disasm_command.c: argv[0] is the subcommand -------------------------------- */
+#define SANDGLASS_VERSION "sandglass 0.1"
 
+/* -- *_command.c: argv[0] is the subcommand ---------------------------------------------------- */
+
+int record_command(int argc, char **argv);
+int replay_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 /** The same, with a table of all clocks at the end. */
 int clocks_command(int argc, char **argv);
@@ -175,9 +179,28 @@ bool landlock_enter(const struct sandbox *sandbox);
 
 /* -- options.c: options of `run` --------------------------------------------------------------- */
 
+/** Whose options they are. */
+enum command_kind { COMMAND_RUN, COMMAND_DEBUG, COMMAND_RECORD, COMMAND_REPLAY };
+
+/** An option as it was given, which a log's header keeps: name without dashes, and value. */
+struct given {
+    const char *name, *value;
+};
+
+enum { GIVEN_MAX = 256 };
+
 /** What `run` is asked to do. */
 struct run_options {
+    enum command_kind command;
     struct machine_options machine;
+    const char *log_path;   /* of record and replay */
+    uint64_t hash_steps;    /* --hash-every */
+    bool verifies;          /* --verify */
+    uint64_t to_steps;      /* --to; UINT64_MAX: not given */
+    vtime to_ns;            /* --to-vtime; VTIME_NEVER: not given */
+    struct log *log;        /* being replayed */
+    struct given given[GIVEN_MAX]; /* what shapes the run */
+    unsigned given_count;
     const char *console; /* value of --console, or NULL */
     const char *stats;   /* where to, or NULL */
     const char *dump;    /* --dump-file: where to, or NULL: standard error */
@@ -212,6 +235,25 @@ struct run_options {
     char *harts_joined;
 };
 
+/** What an option means for a recording. */
+enum option_use {
+    USE_SHAPES, /* the run: it is recorded */
+    USE_PLACES, /* the same, but what it names may lie elsewhere when it is replayed */
+    USE_LOOKS,  /* changes nothing in the run: each replay has its own */
+    USE_RECORD, /* of record only */
+    USE_REPLAY  /* of replay only */
+};
+
+struct recording;
+
+/** Where options come from. */
+struct options_source {
+    enum command_kind command;
+    int argc; /* argv[0] is passed over */
+    char **argv;
+    const struct recording *recording; /* of replay: what was recorded comes first; else NULL */
+};
+
 /**
  * Parses and checks all options of `run`.
  * @param argv     argv[0] is the subcommand: for debug, a debugger is waited for.
@@ -220,10 +262,58 @@ struct run_options {
  */
 enum status run_options_parse(int argc, char **argv, struct run_options *options,
                               struct error *error);
+/** The same for all who run a machine. */
+enum status options_parse(const struct options_source *source, struct run_options *options,
+                          struct error *error);
 void run_options_free(struct run_options *options);
 
-/** Prints what `run` accepts to standard output. */
-void run_options_help(void);
+/* options_check.c: what belongs to whom, and what goes together. */
+
+enum option_use option_use(const char *name);
+bool option_accepted(const char *name, enum command_kind command);
+/** The line for one that is not. */
+enum status option_refuse(const char *name, enum command_kind command, struct error *error);
+/** Do they go together? */
+enum status options_check(const struct run_options *options, struct error *error);
+
+/** Prints what a command accepts to standard output. */
+void run_options_help(enum command_kind command);
+
+/** Runs what is asked for, from opening files to the last report. @return Exit status. */
+int run_options_run(struct run_options *options, char *const *argv);
+
+/* -- recording.c: the header of a log ---------------------------------------------------------- */
+
+enum { RECORDING_BYTES_MAX = 256 << 10, RECORDED_FILES_MAX = BOOT_ROLES + DRIVES_MAX };
+
+/** A file that the run was made from. */
+struct recorded_file {
+    const char *path; /* NULL: there was none in this role */
+    struct file_digest digest;
+};
+
+/** What it says. */
+struct recording {
+    const char *version; /* of the program */
+    uint64_t seed, rtc_base_ns;
+    struct given given[GIVEN_MAX];
+    unsigned given_count;
+    struct recorded_file files[RECORDED_FILES_MAX]; /* enum boot_role, then disks */
+    size_t size_bytes;
+    uint8_t bytes[RECORDING_BYTES_MAX]; /* what the others point into */
+};
+
+/** Writes the header, for which it reads all files. Only bytes and their size are filled in. */
+enum status recording_make(const struct run_options *options, struct recording *recording,
+                           struct error *error);
+/** @errors STATUS_BAD_INPUT: of another version of the program, or not to be understood. */
+enum status recording_read(const struct log *log, struct recording *recording,
+                           struct error *error);
+/** Names the files by the paths that they had. */
+void recording_place(const struct recording *recording, struct run_options *options);
+/** Are the files what they were? @errors STATUS_BAD_INPUT */
+enum status recording_compare(const struct recording *recording, const struct run_options *options,
+                              struct error *error);
 
 /* -- icount.c: rates (law 2) ------------------------------------------------------------------- */
 

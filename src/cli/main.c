@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char VERSION[] = "sandglass 0.1";
-
 struct command {
     const char *name;
     int (*run)(int argc, char **argv); /* NULL: not built yet */
@@ -20,8 +18,8 @@ static const struct command commands[] = {
     {"clocks", clocks_command, "run a machine, then show each hart's clock"},
     {"debug", debug_command, "run a machine under gdb"},
     {"disasm", disasm_command, "disassemble an ELF file or words"},
-    {"record", NULL, "run and write down what comes from outside"},
-    {"replay", NULL, "run again from such a log"},
+    {"record", record_command, "run and write down what comes from outside"},
+    {"replay", replay_command, "run again from such a log"},
     {"snapshot", NULL, "save a machine"},
     {"restore", NULL, "go on from a snapshot"},
     {"verify", NULL, "compare runs"},
@@ -103,7 +101,7 @@ static int command_run(int argc, char **argv) {
         return 0;
     }
     if (asks_for(argv[1], "version")) {
-        puts(VERSION);
+        puts(SANDGLASS_VERSION);
         return 0;
     }
     for (size_t i = 0; i < COUNT(commands); i++) {

@@ -348,6 +348,35 @@ static enum status take_hart_rates(struct run_options *options, const struct row
     return STATUS_OK;
 }
 
+/* -- Options of record and replay -------------------------------------------------------------- */
+
+static enum status take_hash_every(struct run_options *options, const struct row *row,
+                                   const char *value, struct error *error) {
+    uint64_t *steps = &options->hash_steps;
+    if (strcmp(value, "never") == 0) {
+        *steps = HASH_NEVER;
+        return STATUS_OK;
+    }
+    bool good = value_u64(value, steps) && *steps > 0 && *steps < HASH_NEVER;
+    return good ? STATUS_OK : bad_value(row, value, "STEPS of at least 1, or never", error);
+}
+
+static enum status take_to(struct run_options *options, const struct row *row, const char *value,
+                           struct error *error) {
+    bool good = value_u64(value, &options->to_steps);
+    return good ? STATUS_OK : bad_value(row, value, "STEPS of all harts", error);
+}
+
+static enum status take_to_vtime(struct run_options *options, const struct row *row,
+                                 const char *value, struct error *error) {
+    uint64_t ns;
+    if (!value_u64(value, &ns) || ns >= (uint64_t)VTIME_NEVER) {
+        return bad_value(row, value, "nanoseconds of VIRTUAL time below 2^63 - 1", error);
+    }
+    options->to_ns = (vtime)ns;
+    return STATUS_OK;
+}
+
 /* -- Options for tests ------------------------------------------------------------------------- */
 
 static enum status take_grant(struct run_options *options, const struct row *row, const char *value,
@@ -478,6 +507,12 @@ static const struct row rows[] = {
     {"no-sandbox", NULL, FLAG(no_sandbox),
      "let the run do what it likes to the host: for debuggers"},
     {"help", NULL, FLAG(help), "this text"},
+    {"log", "FILE", TEXT(log_path), "the log to write"},
+    {"hash-every", "STEPS|never", take_hash_every, 0,
+     "how often a hash of the state is recorded (as half a percent of the time allows)"},
+    {"to", "STEPS", take_to, 0, "stop after exactly so many steps of all harts"},
+    {"to-vtime", "NS", take_to_vtime, 0, "stop at a VIRTUAL time: no later step is run"},
+    {"verify", NULL, FLAG(verifies), "compare the hashes that were recorded on the way"},
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
     {"rewind", "SPEC", take_rewind, 0, NULL},
@@ -486,13 +521,33 @@ static const struct row rows[] = {
     {"no-accounting", NULL, FLAG(machine.uncounted), NULL},
 };
 
-void run_options_help(void) {
-    puts("usage: sandglass run --kernel FILE [--initrd FILE] [--append TEXT] [OPTION]...\n"
-         "       sandglass run --elf FILE [OPTION]...\n\n"
-         "Runs a 64-bit RISC-V machine whose time is the instructions it executes.\n"
-         "Options take one dash or two; names cannot be abbreviated. Defaults in parentheses.\n");
+static void usage_print(enum command_kind command) {
+    static const char *const usages[] = {
+        [COMMAND_RUN] =
+            "usage: sandglass run --kernel FILE [--initrd FILE] [--append TEXT] [OPTION]...\n"
+            "       sandglass run --elf FILE [OPTION]...\n\n"
+            "Runs a 64-bit RISC-V machine whose time is the instructions it executes.\n",
+        [COMMAND_DEBUG] =
+            "usage: sandglass debug [OPTION of run]...\n\n"
+            "Runs a machine that stands still before its first step until gdb lets it go.\n",
+        [COMMAND_RECORD] =
+            "usage: sandglass record --log FILE [OPTION of run]...\n\n"
+            "Runs a machine, and writes down what comes to it from outside.\n",
+        [COMMAND_REPLAY] =
+            "usage: sandglass replay FILE [OPTION]...\n\n"
+            "Runs a machine again as it was recorded, to the same end and the same bits.\n",
+    };
+    fputs(usages[command], stdout);
+    puts("Options take one dash or two; names cannot be abbreviated. Defaults in parentheses.\n");
+}
+
+void run_options_help(enum command_kind command) {
+    usage_print(command);
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct row *row = &rows[i];
+        if (!option_accepted(row->name, command)) {
+            continue;
+        }
         const char *argument = row->argument == NULL ? "" : row->argument;
         int width = 24 - (int)strlen(row->name);
         if (row->help != NULL) {
@@ -561,6 +616,20 @@ static bool seen_before(const struct row *row, bool *seen) {
     return false;
 }
 
+/** Keeps what a recording has to say of the run. */
+static enum status given_note(struct run_options *options, const struct row *row, const char *value,
+                              struct error *error) {
+    enum option_use use = option_use(row->name);
+    if (options->command != COMMAND_RECORD || (use != USE_SHAPES && use != USE_PLACES)) {
+        return STATUS_OK;
+    }
+    if (options->given_count == GIVEN_MAX) {
+        return error_set(error, STATUS_USAGE, "more than %d options; drop some", GIVEN_MAX);
+    }
+    options->given[options->given_count++] = (struct given){row->name, value};
+    return STATUS_OK;
+}
+
 static enum status take_option(struct run_options *options, const struct row *row, bool *seen,
                                char **argv, struct error *error) {
     if (!written_out(row, argv)) {
@@ -569,7 +638,34 @@ static enum status take_option(struct run_options *options, const struct row *ro
     if (seen_before(row, seen)) {
         return error_set(error, STATUS_USAGE, "--%s is given twice; keep one", row->name);
     }
-    return row->parse(options, row, optarg == NULL ? "" : optarg, error);
+    if (!option_accepted(row->name, options->command)) {
+        return option_refuse(row->name, options->command, error);
+    }
+    const char *value = optarg == NULL ? "" : optarg;
+    enum status status = given_note(options, row, value, error);
+    return status == STATUS_OK ? row->parse(options, row, value, error) : status;
+}
+
+/** What was recorded, by the same rows. */
+static enum status recorded_take(const struct recording *recording, struct run_options *options,
+                                 struct error *error) {
+    enum status status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK && i < recording->given_count; i++) {
+        const struct given *given = &recording->given[i];
+        size_t row = 0;
+        while (row < COUNT(rows) && strcmp(rows[row].name, given->name) != 0) {
+            row++;
+        }
+        status = row < COUNT(rows) ? rows[row].parse(options, &rows[row], given->value, error)
+                                   : error_set(error, STATUS_BAD_INPUT,
+                                               "--%.100s: was recorded, and is not known here; "
+                                               "replay it with the program that recorded it",
+                                               given->name);
+    }
+    recording_place(recording, options);
+    options->machine.seed = recording->seed;
+    options->machine.rtc_base_ns = recording->rtc_base_ns;
+    return status;
 }
 
 static enum status options_take(int argc, char **argv, struct run_options *options,
@@ -605,102 +701,7 @@ static enum status options_take(int argc, char **argv, struct run_options *optio
                            "unexpected argument '%.100s'; see sandglass run --help", argv[optind]);
 }
 
-/* -- Options that do not go together ----------------------------------------------------------- */
-
-static enum status conflict(struct error *error, const char *a, const char *why) {
-    return error_set(error, STATUS_USAGE, "%s %s", a, why);
-}
-
-/** What harts that run at the same time cannot have; under free clocks are the host's besides. */
-static enum status policy_check(const struct run_options *options, struct error *error) {
-    const struct machine_options *machine = &options->machine;
-    const char *steps = "needs --time lockstep, where every step has its place";
-    const char *rates = "says how long steps take; with --time free time is the host's: drop one";
-    if (machine->engine == ENGINE_CHECK) {
-        return conflict(error, "--engine check", steps);
-    }
-    if (machine->hash_at_count > 0) {
-        return conflict(error, "--hash-at", steps);
-    }
-    if (machine->grant_kind != GRANT_ALL || machine->drop_caches || machine->pauses ||
-        machine->rewinds || machine->uncounted) {
-        return conflict(error, "--grant, --drop-caches, --pause, --rewind, --no-accounting", steps);
-    }
-    if (machine->dump_items != 0) {
-        return conflict(error, "--dump", steps);
-    }
-    if (options->gdb != NULL) {
-        return conflict(error, "--gdb", steps);
-    }
-    if (machine->time == TIME_FREE && options->harts != NULL) {
-        return conflict(error, "--hart", rates);
-    }
-    if (machine->time == TIME_FREE && machine->quantum_ns != 0) {
-        return conflict(error, "--quantum", rates);
-    }
-    return STATUS_OK;
-}
-
-static enum status options_check(const struct run_options *options, struct error *error) {
-    const struct machine_options *machine = &options->machine;
-    bool bios_file = machine->bios != NULL && strcmp(machine->bios, "none") != 0 &&
-                     strcmp(machine->bios, "default") != 0;
-    if (machine->uncounted && machine->engine != ENGINE_AUTO && machine->engine != ENGINE_JIT) {
-        return conflict(error, "--no-accounting", "is for the translator; use --engine jit");
-    }
-    if (machine->time != TIME_LOCKSTEP && policy_check(options, error) != STATUS_OK) {
-        return error->status;
-    }
-    if (machine->elf != NULL) {
-        const char *without =
-            "cannot go with --elf, which starts a program on the bare machine; drop one";
-        if (machine->kernel != NULL) {
-            return conflict(error, "--kernel", without);
-        }
-        if (machine->initrd != NULL) {
-            return conflict(error, "--initrd", without);
-        }
-        if (machine->append != NULL) {
-            return conflict(error, "--append", without);
-        }
-        if (machine->bios != NULL && strcmp(machine->bios, "none") != 0) {
-            return conflict(error, "--bios", without);
-        }
-    } else {
-        if (machine->kernel == NULL && !bios_file) {
-            return conflict(error,
-                            "nothing to run:", "give --kernel FILE, --elf FILE or --bios FILE");
-        }
-        if (machine->kernel == NULL && machine->initrd != NULL) {
-            return conflict(error, "--initrd", "needs --kernel");
-        }
-        if (machine->kernel == NULL && machine->append != NULL) {
-            return conflict(error, "--append", "needs --kernel");
-        }
-        if (machine->signature != NULL) {
-            return conflict(error, "--signature", "needs --elf");
-        }
-    }
-    if (options->dump != NULL && machine->dump_items == 0) {
-        return conflict(error, "--dump-file", "needs --dump");
-    }
-    if (options->gdb_waits && options->gdb == NULL) {
-        return conflict(error, "--gdb-wait", "needs --gdb");
-    }
-    if (options->gdb != NULL &&
-        (machine->engine == ENGINE_CHECK || machine->uncounted || machine->pauses)) {
-        return conflict(error, "--gdb", "cannot go with --engine check, --pause, --no-accounting");
-    }
-    if (machine->dump_items != 0 && machine->engine == ENGINE_INTERP) {
-        return conflict(error, "--dump", "shows what is translated: drop --engine interp");
-    }
-    if (machine->stop_kind == STOP_AT_HART_STEPS && machine->stop_hart >= machine->hart_count) {
-        return error_set(error, STATUS_USAGE,
-                         "--stop-at: there is no hart %u; --smp gives harts 0 to %u",
-                         machine->stop_hart, machine->hart_count - 1);
-    }
-    return STATUS_OK;
-}
+/* -- All together ------------------------------------------------------------------------------ */
 
 /** Files that will be written must be writable now, not after an hour. */
 static enum status writable_check(struct run_options *options, struct error *error) {
@@ -728,6 +729,9 @@ static void options_defaults(struct run_options *options) {
                 .max_skew_ns = VTIME_NEVER,
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
+        .hash_steps = HASH_AT_EASE,
+        .to_steps = UINT64_MAX,
+        .to_ns = VTIME_NEVER,
     };
     options->machine.rates = options->rates;
 }
@@ -742,14 +746,26 @@ static vtime quantum_default(const struct machine_options *machine) {
 enum status run_options_parse(int argc, char **argv, struct run_options *options,
                               struct error *error) {
     bool debug = strcmp(argv[0], "debug") == 0;
+    struct options_source source = {
+        .command = debug ? COMMAND_DEBUG : COMMAND_RUN, .argc = argc, .argv = argv};
+    return options_parse(&source, options, error);
+}
+
+enum status options_parse(const struct options_source *source, struct run_options *options,
+                          struct error *error) {
     options_defaults(options);
+    options->command = source->command;
     enum status status = ext_parse("max", &options->machine.ext, error);
+    if (status == STATUS_OK && source->recording != NULL) {
+        status = recorded_take(source->recording, options, error);
+    }
     if (status == STATUS_OK) {
-        status = options_take(argc, argv, options, error);
+        status = options_take(source->argc, source->argv, options, error);
     }
     if (status != STATUS_OK || options->help) {
         return status;
     }
+    bool debug = source->command == COMMAND_DEBUG;
     options->gdb_waits = options->gdb_waits || debug;
     options->gdb = options->gdb == NULL && debug ? GDB_PORT_DEFAULT : options->gdb;
     status = options_check(options, error);

@@ -128,7 +128,8 @@ enum status outside_open(struct run_options *options, struct error *error) {
         status = virtconsoles_open(options, error);
     }
     if (status == STATUS_OK && options->network.wanted) {
-        options->machine.net = net_open(&options->network.user, error);
+        bool replays = options->command == COMMAND_REPLAY;
+        options->machine.net = net_open(replays ? NULL : &options->network.user, error);
         status = options->machine.net == NULL ? error->status : STATUS_OK;
     }
     return status == STATUS_OK ? shares_open(options, error) : status;

@@ -76,7 +76,8 @@ static unsigned groups_wanted(const struct run_options *options) {
     unsigned groups = outside_groups(&options->outside);
     groups |= machine->time != TIME_LOCKSTEP || machine->uncounted ? SANDBOX_THREADS : 0;
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
-    groups |= machine->net != NULL ? SANDBOX_NETWORK : 0;
+    groups |= machine->net != NULL && options->command != COMMAND_REPLAY ? SANDBOX_NETWORK : 0;
+    groups |= options->command == COMMAND_RECORD ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
     for (unsigned i = 0; i < options->share_count; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
     }
@@ -305,11 +306,58 @@ static int run_with(struct run_options *options, struct console *console) {
     return result;
 }
 
+/** Makes the log, which needs to know all files. */
+static struct log *log_make(const struct run_options *options, struct error *error) {
+    struct recording *recording = malloc(sizeof *recording);
+    struct log *log = NULL;
+    if (recording == NULL) {
+        error_set(error, STATUS_USAGE, "--log: out of memory; free some and try again");
+    } else if (recording_make(options, recording, error) == STATUS_OK) {
+        struct error why;
+        log = log_create(options->log_path, recording->bytes, recording->size_bytes, &why);
+        if (log == NULL) {
+            error_set(error, why.status, "--log %s", why.text);
+        }
+    }
+    free(recording);
+    return log;
+}
+
+static int run_recorded(struct run_options *options, struct console *console) {
+    struct error error;
+    struct log *log = log_make(options, &error);
+    if (log == NULL) {
+        return cli_fail(&error);
+    }
+    options->machine.gate = (struct gate_options){
+        .mode = GATE_RECORDS, .log = log, .hash_steps = options->hash_steps};
+    int result = run_with(options, console);
+    return log_close(log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
+}
+
+static int run_replayed(struct run_options *options, struct console *console) {
+    options->machine.gate = (struct gate_options){
+        .mode = GATE_REPLAYS,
+        .log = options->log,
+        .verifies = options->verifies,
+        .to_steps = options->to_steps,
+        .to_ns = options->to_ns,
+    };
+    return run_with(options, console);
+}
+
 /* What goes wrong at the very end still is how the run ended. */
 static int run_with_drives(struct run_options *options, struct console *console) {
+    static int (*const runs[])(struct run_options *, struct console *) = {
+        [COMMAND_RUN] = run_with,
+        [COMMAND_DEBUG] = run_with,
+        [COMMAND_RECORD] = run_recorded,
+        [COMMAND_REPLAY] = run_replayed,
+    };
     struct error error;
     enum status status = drives_open(options, &error);
-    int result = status == STATUS_OK ? run_with(options, console) : cli_fail(&error);
+    int result =
+        status == STATUS_OK ? runs[options->command](options, console) : cli_fail(&error);
     if (drives_close(options, &error) != STATUS_OK && status == STATUS_OK) {
         result = cli_fail(&error);
     }
@@ -317,15 +365,12 @@ static int run_with_drives(struct run_options *options, struct console *console)
 }
 
 /** Opens what the run needs; unless told otherwise it is shut in behind that. */
-static int run_asked(struct run_options *options, char *const *argv) {
+static int run_shut_in(struct run_options *options, char *const *argv) {
     struct error error;
-    struct firmware firmware;
     bool shut = !options->no_sandbox && sandbox_possible();
-    firmware_find(&firmware);
-    options->machine.firmware_paths = firmware.list;
     options->machine.opened = shut ? shut_in : NULL;
     options->machine.opened_owner = options;
-    if (shut) {
+    if (shut && options->log == NULL) { /* else it was done before that was opened */
         sandbox_shed((const char *const *)argv);
     }
     signals_set();
@@ -340,6 +385,13 @@ static int run_asked(struct run_options *options, char *const *argv) {
     return result;
 }
 
+int run_options_run(struct run_options *options, char *const *argv) {
+    struct firmware firmware;
+    firmware_find(&firmware);
+    options->machine.firmware_paths = firmware.list;
+    return run_shut_in(options, argv);
+}
+
 static int command(int argc, char **argv, bool clocks) {
     struct run_options options;
     struct error error;
@@ -347,10 +399,10 @@ static int command(int argc, char **argv, bool clocks) {
     if (result != 0) {
         cli_fail(&error);
     } else if (options.help) {
-        run_options_help();
+        run_options_help(options.command);
     } else {
         options.clocks = clocks;
-        result = run_asked(&options, argv);
+        result = run_options_run(&options, argv);
     }
     run_options_free(&options);
     return result;

@@ -105,6 +105,10 @@ static enum status open_spec(struct console *console, const char *spec, struct e
         open_stdio(console);
         return STATUS_OK;
     }
+    if (strcmp(spec, "stdout") == 0) {
+        console->output = STDOUT_FILENO;
+        return STATUS_OK;
+    }
     if (strncmp(spec, "file:", 5) == 0 && spec[5] != '\0') {
         return open_file(console, spec + 5, error);
     }
@@ -118,7 +122,7 @@ static enum status open_spec(struct console *console, const char *spec, struct e
         return open_pty(console, spec + 4, error);
     }
     return error_set(error, STATUS_USAGE,
-                     "%s: unknown; use stdio, null, file:PATH, unix:PATH, tcp:PORT, "
+                     "%s: unknown; use stdio, stdout, null, file:PATH, unix:PATH, tcp:PORT, "
                      "tcp:HOST:PORT, pty or pty:LINK",
                      spec);
 }

@@ -64,6 +64,16 @@ static bool firmware_wanted(const struct machine_options *options) {
     return options->elf == NULL && !word_is(options->bios, "none");
 }
 
+const char *boot_path(const struct machine_options *options, enum boot_role role) {
+    const char *const paths[BOOT_ROLES] = {
+        [BOOT_BIOS] = firmware_wanted(options) ? firmware_path(options) : NULL,
+        [BOOT_KERNEL] = options->kernel,
+        [BOOT_ELF] = options->elf,
+        [BOOT_INITRD] = options->initrd,
+    };
+    return paths[role];
+}
+
 static enum status check_options(const struct machine_options *options, struct error *error) {
     bool firmware_alone = !firmware_is_default(options) && !word_is(options->bios, "none");
     if (options->kernel == NULL && options->elf == NULL && !firmware_alone) {
@@ -81,22 +91,20 @@ static enum status check_options(const struct machine_options *options, struct e
 
 enum status boot_open(const struct machine_options *options, struct boot_target *target,
                       struct error *error) {
-    bool firmware = firmware_wanted(options);
-    const struct boot_file named[BOOT_ROLES] = {
-        [BOOT_BIOS] = {.option = "--bios", .path = firmware ? firmware_path(options) : NULL},
-        [BOOT_KERNEL] = {.option = "--kernel", .path = options->kernel},
-        [BOOT_ELF] = {.option = "--elf", .path = options->elf},
-        [BOOT_INITRD] = {.option = "--initrd", .path = options->initrd},
+    static const char *const names[BOOT_ROLES] = {
+        [BOOT_BIOS] = "--bios",
+        [BOOT_KERNEL] = "--kernel",
+        [BOOT_ELF] = "--elf",
+        [BOOT_INITRD] = "--initrd",
     };
     enum status status = check_options(options, error);
     for (unsigned role = 0; status == STATUS_OK && role < BOOT_ROLES; role++) {
-        struct file file = {.option = named[role].option, .path = named[role].path};
+        struct file file = {.option = names[role], .path = boot_path(options, role)};
         if (file.path != NULL) {
             status = file_open(&file, error);
         }
         if (status == STATUS_OK) {
-            target->files[role] = named[role];
-            target->files[role].descriptor = file.descriptor;
+            target->files[role] = (struct boot_file){file.option, file.path, file.descriptor};
         }
     }
     if (status != STATUS_OK) {

@@ -99,6 +99,7 @@ struct check *check_new(struct machine *machine, struct error *error) {
     struct check *check = calloc(1, sizeof *check);
     options.engine = ENGINE_INTERP;
     options.dump_items = 0;
+    options.gate = (struct gate_options){.mode = GATE_OPEN};
     if (check == NULL) {
         error_set(error, STATUS_USAGE, "--engine check: out of memory; use a smaller --memory");
         return NULL;
@@ -420,6 +421,10 @@ void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint6
 
 void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes) {
     inlet_deliver(check->shadow, inlet_idx, bytes, size_bytes);
+}
+
+void check_rate(struct check *check, struct rate rate) {
+    rates_change(check->shadow, rate);
 }
 
 void check_skip(struct check *check, vtime until) {

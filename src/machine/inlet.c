@@ -10,7 +10,10 @@
  *    enters at one instant has an order, and an arrival is {inlet's index, bytes}.
  * 3. No more is taken from an endpoint than its device has room for, so nothing lies between the
  *    two: what has not entered is the host's, what has entered is the device's state.
- * 4. The shadow of --engine check gets the very bytes at the very moment. */
+ * 4. The shadow of --engine check gets the very bytes at the very moment.
+ * 5. What is let in can be recorded, and then be let in again at the very place where it was:
+ *    gate.c. */
+#include "machine/gate.h"
 #include "machine/machine.h"
 
 enum {
@@ -35,6 +38,13 @@ void inlet_deliver(struct machine *machine, unsigned idx, const uint8_t *bytes, 
     inlet->deliver(inlet->device, bytes, size_bytes);
 }
 
+void inlet_enter(struct machine *machine, unsigned idx, const uint8_t *bytes, size_t size_bytes) {
+    if (machine->check != NULL) {
+        check_admit(machine->check, idx, bytes, size_bytes);
+    }
+    inlet_deliver(machine, idx, bytes, size_bytes);
+}
+
 /** One arrival. @return false when there is none, or no room for one. */
 static bool inlet_admit(struct machine *machine, unsigned idx) {
     const struct inlet *inlet = &machine->inlets[idx];
@@ -44,15 +54,16 @@ static bool inlet_admit(struct machine *machine, unsigned idx) {
     if (size_bytes == 0) {
         return false;
     }
-    if (machine->check != NULL) {
-        check_admit(machine->check, idx, bytes, size_bytes);
-    }
-    inlet_deliver(machine, idx, bytes, size_bytes);
+    record_arrival(machine, idx, bytes, size_bytes);
+    inlet_enter(machine, idx, bytes, size_bytes);
     return true;
 }
 
 bool inlets_admit(struct machine *machine) {
     bool came = false;
+    if (gate_replays(machine)) {
+        return replay_admit(machine);
+    }
     for (unsigned idx = 0; !machine->retraces && idx < machine->inlet_count; idx++) {
         unsigned left = ARRIVALS_MAX;
         while (left > 0 && inlet_admit(machine, idx)) {
@@ -81,6 +92,10 @@ void inlets_mute(struct machine *machine, bool mutes) {
 }
 
 void inlets_serve(struct machine *machine) {
+    if (gate_replays(machine)) {
+        (void)inlets_flush(machine);
+        return;
+    }
     for (unsigned i = 0; i < machine->inlet_count; i++) {
         machine->inlets[i].ops->serve(machine->inlets[i].endpoint);
     }
@@ -117,7 +132,7 @@ void inlets_look(struct machine *machine) {
 }
 
 bool inlets_can_come(const struct machine *machine) {
-    bool can_come = false;
+    bool can_come = gate_replays(machine);
     for (unsigned i = 0; i < machine->inlet_count && !can_come; i++) {
         const struct inlet *inlet = &machine->inlets[i];
         can_come = inlet->ops->can_come(inlet->endpoint, inlet_admits(inlet));
@@ -129,6 +144,7 @@ void inlets_watch(struct machine *machine, bool admits) {
     watch_begin(machine->watch);
     for (unsigned i = 0; i < machine->inlet_count; i++) {
         const struct inlet *inlet = &machine->inlets[i];
-        inlet->ops->watch(inlet->endpoint, machine->watch, admits && inlet_admits(inlet));
+        inlet->ops->watch(inlet->endpoint, machine->watch,
+                           admits && !gate_replays(machine) && inlet_admits(inlet));
     }
 }

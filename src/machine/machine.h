@@ -89,6 +89,26 @@ struct shared_folder {
     enum transport transport;
 };
 
+/** What is done with what comes from outside, besides letting it in. */
+enum gate_mode {
+    GATE_OPEN,
+    GATE_RECORDS, /* it is written down */
+    GATE_REPLAYS  /* nobody outside is asked: it comes from a log, and so does the end */
+};
+
+/** Hashes on the way: as often as half a percent of the run's time allows, or never. */
+#define HASH_AT_EASE UINT64_C(0)
+#define HASH_NEVER UINT64_MAX
+
+struct gate_options {
+    enum gate_mode mode; /* not GATE_OPEN: lockstep only */
+    struct log *log;     /* not owned */
+    uint64_t hash_steps; /* recording: a hash every so many, at the next round's end */
+    bool verifies;       /* replaying: hashes are compared */
+    uint64_t to_steps;   /* replaying: stop here, as STOP_AT_STEPS; UINT64_MAX: go on to the end */
+    vtime to_ns;         /* replaying: stop here, as STOP_AT_VTIME; VTIME_NEVER: likewise */
+};
+
 /** Called when all that a run needs is open, and before anything is read from files to boot. */
 typedef enum status opened_fn(void *owner, struct error *error);
 
@@ -146,6 +166,7 @@ struct machine_options {
     bool uncounted;          /* bench: the translator counts no steps; nothing repeats */
     const uint64_t *hash_at; /* tests: total steps, ascending, at which hash_taken is called */
     size_t hash_at_count;
+    struct gate_options gate;
     opened_fn *opened; /* may be NULL; where it fails, machine_new() does */
     void *opened_owner;
 };
@@ -389,6 +410,9 @@ struct boot_target {
     uint8_t digest[16];                 /* of all files read; all zero before the first load */
 };
 
+/** The file of a role, found where the options leave it open; NULL: there is none. */
+const char *boot_path(const struct machine_options *options, enum boot_role role);
+
 /**
  * Opens all files of the options, and reads none.
  * @param target  Without open files.
@@ -478,6 +502,21 @@ struct inlet {
     void *device;
 };
 
+/** The gate's part of a run. */
+struct gate {
+    enum gate_mode mode;
+    struct log *log;
+    bool fresh;   /* the schedule was asked since the last event */
+    vtime due_ns; /* replaying: VIRTUAL at which the log has something to say; else VTIME_NEVER */
+
+    int64_t hash_due_ns; /* recording: host time of the next hash, or total steps */
+    uint64_t hash_due_steps;
+
+    bool goes_on;          /* replaying: behind the end of the log, recording goes on */
+    bool ended;            /* the log had the run end here */
+    struct log_place same; /* the last place that was found to be as it was recorded */
+};
+
 /* UART 0 is inlet 0, the other UARTs come next, then virtio devices. ORDER: indices are part of
  * what a run is, so of what is recorded. */
 enum { INLETS_MAX = 16 };
@@ -492,6 +531,7 @@ struct machine {
     struct port ports[SERIALS_MAX]; /* of the UARTs */
     struct inlet inlets[INLETS_MAX];
     unsigned inlet_count;
+    struct gate gate;
     struct watch *watch;
     struct pulse *pulse; /* of --pulse, else NULL */
     struct boot_target target;
@@ -564,6 +604,8 @@ void run_wait(struct machine *machine, int64_t timeout_ns);
 void inlet_add(struct machine *machine, const struct inlet *inlet);
 /** Lets in what has been fetched, in the order of inlets. @return Something has come in. */
 bool inlets_admit(struct machine *machine);
+/** One arrival, for the shadow of --engine check, too. */
+void inlet_enter(struct machine *machine, unsigned idx, const uint8_t *bytes, size_t size_bytes);
 /** One arrival, which the device has room for. */
 void inlet_deliver(struct machine *machine, unsigned idx, const uint8_t *bytes, size_t size_bytes);
 /** The run begins. */
@@ -610,6 +652,8 @@ void past_forget_all(struct machine *machine);
 uint64_t past_left_steps(const struct machine *machine);
 /** To be called when the position has moved: is it there? */
 void past_look(struct machine *machine);
+/** run.c: from now on all harts have that rate. */
+void rates_change(struct machine *machine, struct rate rate);
 
 /* travel.c: moments kept while a run goes on, and going to places near them. */
 
@@ -670,6 +714,8 @@ bool check_next(struct check *check, const struct turn *turn);
 void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps);
 /** An arrival that the first machine gets at this moment. */
 void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes);
+/** All harts of the first machine have another rate. */
+void check_rate(struct check *check, struct rate rate);
 /** The first machine has slept. */
 void check_skip(struct check *check, vtime until);
 /** The run has ended: a last look at everything. */

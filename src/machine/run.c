@@ -19,6 +19,7 @@
  * 5. A pause is nothing but the loop left between two of its rounds: what comes next still is what
  *    the schedule says. A goal in time is found by asking, before each grant, how many steps lie
  *    before it, so no round ends early for it. */
+#include "machine/gate.h"
 #include "machine/machine.h"
 
 enum {
@@ -144,6 +145,7 @@ uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
         budget_steps = min_u64(budget_steps, next - machine->steps);
     }
     budget_steps = min_u64(budget_steps, tohost_left_steps(machine, turn->vcpu));
+    budget_steps = min_u64(budget_steps, gate_left_steps(machine));
     if (options->grant_kind == GRANT_FIXED) {
         budget_steps = min_u64(budget_steps, options->grant);
     } else if (options->grant_kind == GRANT_RANDOM) {
@@ -313,6 +315,7 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     past_look(machine);
     turn_settle(machine, turn->vcpu);
     run_look(machine); /* invariant 1 */
+    gate_look_inside(machine);
     if (ran_steps == TURN_STEPS_MAX) {
         signal_look(machine);
     }
@@ -352,6 +355,7 @@ static bool poll_outside(struct machine *machine) {
     inlets_look(machine);
     disks_look(machine);
     bool came = inlets_admit(machine);
+    gate_look(machine);
     progress_tell(machine);
     return came;
 }
@@ -359,7 +363,7 @@ static bool poll_outside(struct machine *machine) {
 void run_look_outside(struct machine *machine) {
     bool due = machine->stopwatch.since_ns - machine->polled_ns >= POLL_NS;
     signal_look(machine);
-    if (machine->exit.reason == EXIT_NONE && (due || machine->arrived)) {
+    if (machine->exit.reason == EXIT_NONE && (due || machine->arrived || gate_due(machine))) {
         poll_outside(machine);
     }
 }
@@ -374,7 +378,7 @@ static void outside_wait(struct machine *machine, int64_t timeout_ns) {
     stopwatch_switch(&machine->stopwatch, ACTIVITY_IDLE);
     inlets_flush(machine);
     outside_watch(machine, true);
-    run_wait(machine, timeout_ns);
+    run_wait(machine, min_i64(timeout_ns, gate_patience_ns(machine)));
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
 }
 
@@ -396,6 +400,17 @@ static void pace_wait(struct machine *machine) {
     }
 }
 
+void rates_change(struct machine *machine, struct rate rate) {
+    struct sched *sched = &machine->sched;
+    sched_catch_up(sched);
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        clock_set_rate(&sched->vcpus[i].clock, rate);
+    }
+    if (machine->check != NULL) {
+        check_rate(machine->check, rate);
+    }
+}
+
 /** shift=auto: the same cost for all harts, by the one that ran the most. */
 static void pace_change(struct machine *machine) {
     struct sched *sched = &machine->sched;
@@ -408,16 +423,15 @@ static void pace_change(struct machine *machine) {
     if (!pace_adapt(&machine->pace, sched_virtual(sched), virtual_rt_now(machine), steps, &rate)) {
         return;
     }
-    sched_catch_up(sched);
-    for (unsigned i = 0; i < sched->vcpu_count; i++) {
-        clock_set_rate(&sched->vcpus[i].clock, rate);
-    }
+    record_rate(machine, rate);
+    rates_change(machine, rate);
 }
 
 static void pace_look(struct machine *machine) {
     vtime virtual_ns = sched_virtual(&machine->sched);
-    if (machine->stopwatch.since_ns - machine->paced_ns < PACE_NS &&
-        virtual_ns - machine->paced_virtual_ns < PACE_NS) {
+    if (gate_replays(machine) ||
+        (machine->stopwatch.since_ns - machine->paced_ns < PACE_NS &&
+         virtual_ns - machine->paced_virtual_ns < PACE_NS)) {
         return;
     }
     machine->paced_ns = machine->stopwatch.since_ns;
@@ -461,8 +475,10 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
  * this very moment. After a skip the stop and the signal are looked at, as after a round.
  */
 static void sleep_until(struct machine *machine, vtime until) {
+    until = min_i64(until, machine->gate.due_ns);
     vtime to = min_i64(until, machine->goal.at_ns);
-    if (machine->retraces) { /* up to where it has been, and then this is asked again */
+    if (machine->retraces && !gate_replays(machine)) {
+        /* up to where it has been, and then this is asked again */
         skip_to(machine, min_i64(to, machine->furthest.virtual_ns));
         past_look(machine);
         return;
@@ -474,12 +490,13 @@ static void sleep_until(struct machine *machine, vtime until) {
     }
     if (over || (never && !inlets_can_come(machine))) {
         machine_end(machine, EXIT_DEADLOCK, 0);
-    } else if (machine->options.idle_sleeps) {
+    } else if (machine->options.idle_sleeps && !gate_replays(machine)) {
         sleep_in_real_time(machine, to);
     } else if (never) {
         outside_wait(machine, INT64_MAX);
     } else {
-        skip_to(machine, to);
+        skip_to(machine, machine->retraces ? min_i64(to, machine->furthest.virtual_ns) : to);
+        past_look(machine);
     }
     round_look(machine);
 }
@@ -490,6 +507,7 @@ void machine_begin(struct machine *machine, const struct run_callbacks *callback
     machine->callbacks = callbacks;
     machine->goal = goal_none;
     inlets_begin(machine);
+    gate_begin(machine);
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
@@ -528,6 +546,7 @@ enum pause machine_go(struct machine *machine, const struct goal *goal) {
         parallel_run(machine->parallel);
     }
     while (run_goes_on(machine) && !goal_reached(machine, goal)) {
+        gate_turn(machine);
         struct turn turn = sched_next(&machine->sched);
         if (machine->check != NULL && !check_next(machine->check, &turn)) {
             break;
@@ -581,6 +600,7 @@ struct machine_exit machine_finish(struct machine *machine) {
         (void)disk_flush(machine->options.drives[i].disk);
     }
     disks_look(machine);
+    gate_end(machine);
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
     return machine->exit;
 }

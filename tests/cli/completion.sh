@@ -40,16 +40,22 @@ commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' stdout | sorted)
 completed 'sandglass '
 expect_equal 'commands and their completion' "$commands" "$(echo "${offered//--*/}" | xargs |
     sorted)"
-offers 'sandglass r' run
+offers 'sandglass r' 'run record replay'
 offers 'sandglass --v' --version
 offers 'sandglass x' ''
 
-# -- Options of run: the program, the completion and the manual page name the same ones.
-expect 0 '' run --help
-options=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
-completed 'sandglass run '
-expect_equal 'options of run and their completion' "$(sorted <<<"$options")" \
-    "$(sorted <<<"$offered")"
+# -- Options of those who run machines: the program, the completion and the manual page name the
+# same ones.
+options=''
+for what in run record 'replay x.sgl'; do
+    expect 0 '' "${what% *}" --help
+    taken=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
+    completed "sandglass $what "
+    expect_equal "options of $what and their completion" "$(sorted <<<"$taken")" \
+        "$(sorted <<<"$offered")"
+    # shellcheck disable=SC2086 # words
+    options=$(printf '%s\n' $options $taken | sort -u)
+done
 for option in $options; do
     command="grep $option docs/sandglass.1"
     checks=$((checks + 1))
@@ -108,8 +114,8 @@ offers 'sandglass run --dump ' 'isa ir x64'
 offers 'sandglass run --dump isa,' 'isa,ir isa,x64'
 offers 'sandglass run -d isa,x64,i' 'isa,x64,ir'
 offers 'sandglass run --time lockstep,' 'lockstep,monotonic=on lockstep,monotonic=off'
-offers 'sandglass run --console ' 'stdio null file: unix: tcp: pty'
-offers 'sandglass run --serial s' stdio
+offers 'sandglass run --console ' 'stdio stdout null file: unix: tcp: pty'
+offers 'sandglass run --serial s' 'stdio stdout'
 offers 'sandglass run --virtconsole t' tcp: nospace
 offers 'sandglass run --serial unix:so' '' default
 offers 'sandglass run --console f' file: nospace

@@ -173,7 +173,7 @@ for spec in unix:nobody pty null; do
     expect_equal "hash with $spec" "$(state_hash)" "${whole:=$(state_hash)}"
 done
 # -- What cannot be had
-expect 64 '--serial serial: unknown; use stdio, null,' run --elf echo.elf --serial serial
+expect 64 '--serial serial: unknown; use stdio, stdout, null,' run --elf echo.elf --serial serial
 expect 64 '--serial tcp:0: use unix:PATH' run --elf echo.elf --serial null --serial tcp:0
 expect 74 '--serial unix:/nonexistent/x: cannot listen' \
     run --elf echo.elf --serial unix:/nonexistent/x

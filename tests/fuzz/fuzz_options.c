@@ -26,7 +26,7 @@ static void parse(char *text) {
     }
     struct run_options options;
     struct error error = {0};
-    enum status status = run_options_parse(argc, argv, argc % 2 == 0, &options, &error);
+    enum status status = run_options_parse(argc, argv, &options, &error);
     if (status == STATUS_OK) {
         demand(options.help || (options.machine.hart_count > 0 && options.machine.quantum_ns > 0),
                "taken, but makes no machine", "");

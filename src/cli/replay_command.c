@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sandglass replay: a run again, as a log says. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* -- Where output goes ------------------------------------------------------------------------- */
+
+/** Nobody types, so what was a terminal is only written to; what else there was is not there. */
+static const char *console_now(const char *spec) {
+    return strcmp(spec, "stdio") == 0 || strcmp(spec, "stdout") == 0 ? "stdout" : "null";
+}
+
+/* The first console says what it has to say to whoever replays, wherever it went then. */
+static void consoles_place(const struct recording *recording, struct run_options *options) {
+    bool heard = false;
+    for (unsigned i = 0; i < options->virtconsole_count; i++) {
+        options->virtconsoles[i] = console_now(options->virtconsoles[i]);
+        heard = heard || strcmp(options->virtconsoles[i], "stdout") == 0;
+    }
+    for (unsigned i = 1; i < options->serial_count; i++) {
+        options->serials[i] = console_now(options->serials[i]);
+        heard = heard || strcmp(options->serials[i], "stdout") == 0;
+    }
+    const char *first = options->console;
+    bool recorded = first == NULL;
+    for (unsigned i = 0; i < recording->given_count; i++) {
+        recorded = recorded || first == recording->given[i].value;
+    }
+    if (!recorded) {
+        first = strcmp(first, "stdio") == 0 ? "stdout" : first;
+    } else {
+        first = first == NULL && options->serial_count > 0 ? options->serials[0] : first;
+        bool silent = first != NULL && strcmp(first, "null") == 0;
+        first = silent || heard ? "null" : "stdout";
+    }
+    if (options->serial_count > 0) {
+        options->serials[0] = first;
+        options->console = NULL;
+    } else {
+        options->console = first;
+    }
+}
+
+/* -- The command ------------------------------------------------------------------------------- */
+
+static int replay(struct log *log, struct recording *recording,
+                  const struct options_source *source) {
+    struct run_options options;
+    struct error error;
+    enum status status = recording_read(log, recording, &error);
+    if (status != STATUS_OK) {
+        return cli_fail(&error);
+    }
+    int result = (int)options_parse(source, &options, &error);
+    if (result == 0) {
+        options.log = log;
+        options.log_path = log_name(log);
+        consoles_place(recording, &options);
+        result = (int)recording_compare(recording, &options, &error);
+    }
+    result = result != 0 ? cli_fail(&error) : run_options_run(&options, source->argv);
+    run_options_free(&options);
+    return result;
+}
+
+int replay_command(int argc, char **argv) {
+    struct error error;
+    if (argc < 2) {
+        error_set(&error, STATUS_USAGE,
+                  "replay: names no log; use sandglass replay FILE [OPTION]...");
+        return cli_fail(&error);
+    }
+    if (argv[1][0] == '-') {
+        run_options_help(COMMAND_REPLAY);
+        return 0;
+    }
+    if (sandbox_possible()) {
+        sandbox_shed((const char *const *)argv);
+    }
+    struct recording *recording = malloc(sizeof *recording);
+    struct log *log = recording == NULL ? NULL : log_open(argv[1], &error);
+    int result;
+    if (recording == NULL) {
+        error_set(&error, STATUS_USAGE, "replay: out of memory; free some and try again");
+    }
+    if (log == NULL) {
+        result = cli_fail(&error);
+    } else {
+        result = replay(log, recording,
+                        &(struct options_source){.command = COMMAND_REPLAY,
+                                                 .argc = argc - 1,
+                                                 .argv = argv + 1,
+                                                 .recording = recording});
+        (void)log_close(log, &error);
+    }
+    free(recording);
+    return result;
+}

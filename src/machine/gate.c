@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Recording and replaying: a run is its inputs, so they are written down and come in again.
+ *
+ * All that is not a consequence of the steps enters at the gate (inlet.c), between rounds or while
+ * all harts sleep. So a log of these entries, each with its place, is a log of the run:
+ *
+ *      recording    the outside --> gate --> device
+ *                                    `-----> log: {place, inlet, bytes}
+ *      replaying    log -----------> gate --> device     (nobody outside is asked)
+ *
+ * A place is {total steps, VIRTUAL, inside a round or not}. VIRTUAL alone names it, because rounds
+ * end where the state says; the steps are there to find out at once when a replay is not the same.
+ *
+ * 1. In a replay the next entry is a deadline like any other: no sleep passes it, and a round
+ *    cannot, since it ended there when it was recorded. It enters at the first look at that
+ *    VIRTUAL. The recording may have looked there several times, and asked the schedule in between:
+ *    entries behind such a question are marked as fresh, and each look lets in those up to the
+ *    next mark.
+ * 2. What an instruction asks the outside for (a shared folder) is answered at its place inside the
+ *    round: the answer is the next entry when it is asked for, or the replay is not the same.
+ * 3. Rates that follow the host's clock (shift=auto) are entries. Sleeping and waiting in real time
+ *    are not, so a replay does neither.
+ * 4. How the run ended is the last entry: what the guest did itself happens again and is only
+ *    compared; a signal, a person who left, a host that failed come from the log. It may lie inside
+ *    a round: then the last grant is cut there.
+ * 5. A log without that entry was cut. It says up to which place it is complete, and there the
+ *    replay ends.
+ * 6. Hashes of the state are entries, too. They say nothing to the machine.
+ *
+ * For instance, a shell waits and all harts sleep. At VIRTUAL 5,000,123,456 somebody types: the
+ * recording skips there, because that is what the host's clock says, and lets "l" in. The replay's
+ * sleep until the next timer at 5,004,000,000 is cut at 5,000,123,456, where "l" enters at once.
+ *
+ * Rejected: stamps in steps alone (in a sleep no step passes, and an input ends it somewhere); an
+ * entry for each round (it would only say what the state says already); recording what devices do
+ * to the guest's memory (much more, and each device would have to take part). */
+#include "machine/gate.h"
+
+static const int64_t PATIENCE_NS = INT64_C(250000000);
+
+void gate_begin(struct machine *machine) {
+    const struct gate_options *options = &machine->options.gate;
+    machine->gate = (struct gate){.mode = options->mode,
+                                  .log = options->log,
+                                  .fresh = true,
+                                  .due_ns = VTIME_NEVER,
+                                  .same = gate_place(machine)};
+    if (options->mode == GATE_RECORDS) {
+        log_begin(options->log);
+        record_begin(machine);
+    } else if (options->mode == GATE_REPLAYS) {
+        replay_begin(machine);
+    }
+}
+
+void gate_end(struct machine *machine) {
+    if (machine->gate.mode == GATE_RECORDS) {
+        record_end(machine);
+    } else if (machine->gate.mode == GATE_REPLAYS) {
+        replay_end(machine);
+    }
+}
+
+struct log_place gate_place(const struct machine *machine) {
+    const struct sched *sched = &machine->sched;
+    return (struct log_place){sched_steps(sched), sched_virtual(sched), sched->in_round};
+}
+
+void gate_turn(struct machine *machine) {
+    machine->gate.fresh = true;
+}
+
+bool gate_due(const struct machine *machine) {
+    return sched_virtual(&machine->sched) >= machine->gate.due_ns;
+}
+
+bool gate_replays(const struct machine *machine) {
+    return machine->gate.mode == GATE_REPLAYS;
+}
+
+void gate_look(struct machine *machine) {
+    if (machine->gate.mode == GATE_RECORDS) {
+        record_look(machine);
+    }
+}
+
+void gate_look_inside(struct machine *machine) {
+    if (machine->gate.mode == GATE_REPLAYS && machine->exit.reason == EXIT_NONE) {
+        replay_look_inside(machine);
+    }
+}
+
+uint64_t gate_left_steps(const struct machine *machine) {
+    const struct gate *gate = &machine->gate;
+    if (gate->mode != GATE_REPLAYS) {
+        return UINT64_MAX;
+    }
+    uint64_t until = min_u64(log_reached(gate->log).steps, machine->options.gate.to_steps);
+    return until > machine->steps ? until - machine->steps : 1;
+}
+
+int64_t gate_patience_ns(const struct machine *machine) {
+    return machine->gate.mode == GATE_RECORDS ? PATIENCE_NS : INT64_MAX;
+}
+
+void gate_rewind(struct machine *machine, struct log_cursor cursor) {
+    struct gate *gate = &machine->gate;
+    log_seek(gate->log, cursor);
+    gate->mode = GATE_REPLAYS;
+    gate->goes_on = true;
+    gate->same = gate_place(machine);
+    replay_begin(machine);
+}
+
+struct log_cursor gate_cursor(const struct machine *machine) {
+    const struct gate *gate = &machine->gate;
+    return gate->mode == GATE_RECORDS ? log_cursor_end(gate->log) : log_cursor(gate->log);
+}
