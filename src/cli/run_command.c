@@ -78,7 +78,7 @@ static unsigned groups_wanted(const struct run_options *options) {
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL && options->command != COMMAND_REPLAY ? SANDBOX_NETWORK : 0;
     groups |= options->command == COMMAND_RECORD ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
-    for (unsigned i = 0; i < options->share_count; i++) {
+    for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
     }
     return groups;
@@ -91,7 +91,7 @@ static enum status shut_in(void *owner, struct error *error) {
     struct sandbox sandbox = {
         .groups = groups_wanted(options),
         .folders = folders,
-        .folder_count = options->share_count,
+        .folder_count = options->command == COMMAND_REPLAY ? 0 : options->share_count,
     };
     for (unsigned i = 0; i < options->share_count; i++) {
         const struct share_options *share = &options->shared[i].options;

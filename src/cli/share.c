@@ -121,9 +121,11 @@ enum status shares_open(struct run_options *options, struct error *error) {
     for (unsigned i = 0; i < options->share_count; i++) {
         struct shared_folder *folder = &options->outside.shares[i];
         *folder = options->shared[i].folder;
-        folder->share = share_open(&options->shared[i].options, error);
+        bool replays = options->command == COMMAND_REPLAY;
+        folder->share = replays ? share_hollow() : share_open(&options->shared[i].options, error);
         if (folder->share == NULL) {
-            return error->status;
+            return replays ? error_set(error, STATUS_USAGE, "--share: out of memory")
+                           : error->status;
         }
         options->machine.share_count = i + 1;
     }

@@ -284,8 +284,8 @@ struct share_options {
  * @return Share, owned by the caller; NULL on error.
  */
 struct share *share_open(const struct share_options *options, struct error *error);
-/** A second share of the same folder. @errors STATUS_USAGE when it is writable. */
-struct share *share_twin(const struct share *share, struct error *error);
+/** A share without a folder: its gate has to answer. NULL: out of memory. */
+struct share *share_hollow(void);
 /** NULL is fine. */
 void share_close(struct share *share);
 
@@ -297,7 +297,8 @@ struct share_request {
 
 /**
  * Answers one message of 9P2000.L. Whatever it holds, nothing outside the folder is touched.
- * Depends on the share, the folder and the message alone; never waits for another program.
+ * Depends on the share, the folder and the message alone, or on the gate that answers; never waits
+ * for another program.
  * @param reply  Overwritten up to @p room_bytes, also behind what is returned.
  * @return       Bytes of the reply: at most room_bytes and SHARE_MESSAGE_MAX_BYTES; 0 when
  *               there is not even a header to answer, or no room for an error.
@@ -307,8 +308,27 @@ size_t share_answer(struct share *share, struct share_request request, uint8_t *
                     size_t room_bytes);
 /** The guest's device is reset: all fids are gone, files are numbered anew. */
 void share_reset(struct share *share);
-/** Walks a digest of what the guest holds: session, fids, listings. Sets nothing. */
-void share_state(const struct share *share, struct stream *stream);
+/**
+ * Walks a digest of what the guest has asked since the reset, and what it was answered: all that
+ * the folder is to a guest. Sets it where answers are in a log, which then has to give those that
+ * follow. Elsewhere the host's side would be missing: that is a defect.
+ */
+void share_state(struct share *share, struct stream *stream);
+
+/** Who stands between the guest and the folder. */
+struct share_gate {
+    /** Answers in the folder's place. @return false: the folder has to, after all. */
+    bool (*tell)(void *owner, uint8_t *reply, size_t room_bytes, size_t *reply_bytes);
+    /** The folder has answered. */
+    void (*told)(void *owner, const uint8_t *reply, size_t reply_bytes);
+    void *owner;
+    bool logged; /* answers are in a log */
+};
+
+/** From now on all answers pass there. */
+void share_set_gate(struct share *share, const struct share_gate *gate);
+/** From now on the gate answers, and the folder stays as it is, with all that is open in it. */
+void share_rest(struct share *share, bool rests);
 
 /* -- log.c, log_read.c: what came from outside, in a file (docs/record.md) --------------------- */
 

@@ -112,8 +112,8 @@ static int answer(struct share *share, uint8_t type, struct p9_reader *in, struc
     return EOPNOTSUPP;
 }
 
-size_t share_answer(struct share *share, struct share_request request, uint8_t *reply,
-                    size_t room_bytes) {
+static size_t folder_answer(struct share *share, struct share_request request, uint8_t *reply,
+                            size_t room_bytes) {
     struct p9_reader in = {.at = request.bytes, .end = request.bytes + request.size_bytes};
     struct p9_writer out = {.bytes = reply, .limit_bytes = room_bytes};
     if (request.size_bytes < HEADER_BYTES || room_bytes < ERROR_BYTES) {
@@ -144,6 +144,44 @@ size_t share_answer(struct share *share, struct share_request request, uint8_t *
     p9_put_u8(&header, defect == 0 ? (uint8_t)(type + 1) : P9_RLERROR);
     p9_put_u16(&header, tag);
     return out.size_bytes;
+}
+
+/* -- The gate ---------------------------------------------------------------------------------- */
+
+void share_set_gate(struct share *share, const struct share_gate *gate) {
+    share->gate = *gate;
+}
+
+void share_rest(struct share *share, bool rests) {
+    share->rests = rests;
+}
+
+size_t share_answer(struct share *share, struct share_request request, uint8_t *reply,
+                    size_t room_bytes) {
+    const struct share_gate *gate = &share->gate;
+    size_t reply_bytes = 0;
+    bool told = share->rests && gate->tell != NULL &&
+                gate->tell(gate->owner, reply, room_bytes, &reply_bytes);
+    if (!told && share->root >= 0) {
+        reply_bytes = folder_answer(share, request, reply, room_bytes);
+        if (gate->told != NULL) {
+            gate->told(gate->owner, reply, reply_bytes);
+        }
+    }
+    share->digest = XXH3_64bits_withSeed(request.bytes, request.size_bytes, share->digest);
+    share->digest = XXH3_64bits_withSeed(reply, reply_bytes, share->digest);
+    return reply_bytes;
+}
+
+/* What the folder's side holds follows from what was asked and answered. */
+void share_state(struct share *share, struct stream *stream) {
+    uint64_t digest = share->digest;
+    bool logged = share->rests || share->gate.logged;
+    stream_u64(stream, &digest);
+    if (stream_expect(stream, digest == share->digest || logged,
+                      "was taken while the guest used a shared folder")) {
+        share->digest = digest;
+    }
 }
 
 /* -- Opening and closing ---------------------------------------------------------------------- */
@@ -205,20 +243,26 @@ struct share *share_open(const struct share_options *options, struct error *erro
     return share;
 }
 
-struct share *share_twin(const struct share *share, struct error *error) {
-    if (share->options.writable) {
-        error_set(error, STATUS_USAGE,
-                  "--share %s: two machines cannot write to the same folder; leave out rw",
-                  share->options.path);
-        return NULL;
+struct share *share_hollow(void) {
+    struct share *share = calloc(1, sizeof *share);
+    if (share != NULL) {
+        share->root = share->descriptors = -1;
+        share->rests = true;
     }
-    return share_open(&share->options, error);
+    return share;
 }
 
-void share_reset(struct share *share) {
+static void folder_reset(struct share *share) {
     fids_drop(share);
     files_forget(share);
     share->msize_bytes = 0;
+}
+
+void share_reset(struct share *share) {
+    share->digest = 0;
+    if (!share->rests) {
+        folder_reset(share);
+    }
 }
 
 static void descriptor_close(int descriptor) {
@@ -231,33 +275,9 @@ void share_close(struct share *share) {
     if (share == NULL) {
         return;
     }
-    share_reset(share);
+    folder_reset(share);
     descriptor_close(share->root);
     descriptor_close(share->descriptors);
     free((char *)share->options.path);
     free(share);
-}
-
-/* Numbers of files that no fid or listing holds are left out: they are in the order of the host's
- * identities. Which there are follows from what the guest has asked. */
-static void fids_tell(const struct share *share, struct stream *stream) {
-    uint64_t numbers[] = {share->msize_bytes, share->file_number, share->fid_count};
-    stream_put(stream, numbers, sizeof numbers);
-    for (size_t i = 0; i < share->fid_count; i++) {
-        const struct fid *fid = &share->fids[i];
-        uint64_t fields[] = {fid->number, fid->file, fid->kind, fid->opened};
-        stream_put(stream, fields, sizeof fields);
-        listing_tell(fid->listing, stream);
-    }
-}
-
-static void digest_put(void *owner, const void *bytes, size_t size_bytes) {
-    uint64_t *digest = owner;
-    *digest = XXH3_64bits_withSeed(bytes, size_bytes, *digest);
-}
-
-void share_state(const struct share *share, struct stream *stream) {
-    uint64_t digest = 0;
-    fids_tell(share, &(struct stream){.put = digest_put, .owner = &digest});
-    stream_constant(stream, digest, "was taken while the guest used a shared folder");
 }

@@ -87,6 +87,9 @@ struct share {
     size_t file_count;    /* in the tree */
     uint64_t file_number; /* last one given out */
     size_t listings_bytes;
+    uint64_t digest; /* of all requests and replies since the reset */
+    bool rests;      /* the gate answers */
+    struct share_gate gate;
 };
 
 /* All that return int return 0, or an errno. */
@@ -141,7 +144,6 @@ void listing_drop(struct share *share, struct fid *fid);
 bool listing_begun(const struct listing *listing);
 /** Puts entries from the @p first on, as many as fit. @errors EINVAL when not one does */
 int listing_put(struct listing *listing, uint64_t first, struct p9_writer *out);
-void listing_tell(const struct listing *listing, struct stream *stream);
 
 /* -- share_look.c, share_change.c: the operations --------------------------------------------- */
 

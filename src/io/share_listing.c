@@ -172,14 +172,3 @@ int listing_put(struct listing *listing, uint64_t first, struct p9_writer *out) 
     }
     return 0;
 }
-
-void listing_tell(const struct listing *listing, struct stream *stream) {
-    uint64_t count = listing == NULL ? 0 : listing->count + 1;
-    stream_put(stream, &count, sizeof count);
-    for (size_t i = 0; listing != NULL && i < listing->count; i++) {
-        const struct entry *entry = listing->entries[i];
-        uint64_t fields[] = {entry->qid.file, entry->qid.version, entry->kind};
-        stream_put(stream, fields, sizeof fields);
-        stream_put(stream, entry->name, strlen(entry->name) + 1);
-    }
-}

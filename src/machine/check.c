@@ -37,6 +37,12 @@ struct place {
     uint8_t priv;
 };
 
+/** Answers of a shared folder, that the shadow is still to get: each with its size before it. */
+struct heard {
+    struct buffer answers;
+    struct stream put, take;
+};
+
 struct check {
     struct machine *machine; /* the one that translates */
     struct machine *shadow;
@@ -45,7 +51,8 @@ struct check {
     struct net *net;                                          /* that leads nowhere, too */
     struct drive drives[DRIVES_MAX];                          /* the shadow's */
     struct shared_folder shares[SHARES_MAX];                  /* and folders */
-    struct buffer mine, other;                                /* pictures of the two */
+    struct heard heard[SHARES_MAX];
+    struct buffer mine, other; /* pictures of the two */
     uint64_t looked_steps; /* total, when all was last the same */
     unsigned vcpu;         /* of the present grant */
     uint64_t from_steps;   /* total, before it */
@@ -81,15 +88,30 @@ static bool ends_make(struct check *check, struct machine_options *options, stru
     return check->console != NULL && check->net != NULL;
 }
 
-/** The same folders, to be asked by itself. */
-static bool shares_twin(struct check *check, const struct machine_options *options,
+/** What the first machine was answered comes to the shadow in the same order. */
+static bool answer_give(void *owner, uint8_t *reply, size_t room_bytes, size_t *reply_bytes) {
+    struct heard *heard = owner;
+    uint64_t size_bytes = 0;
+    stream_u64(&heard->take, &size_bytes);
+    *reply_bytes = min_u64(size_bytes, room_bytes);
+    stream_bytes(&heard->take, reply, *reply_bytes);
+    return true;
+}
+
+/** Folders that are not asked twice. */
+static bool shares_make(struct check *check, const struct machine_options *options,
                         struct error *error) {
     for (unsigned i = 0; i < options->share_count; i++) {
+        struct heard *heard = &check->heard[i];
+        heard->put = buffer_tell(&heard->answers);
+        heard->take = buffer_set(&heard->answers);
         check->shares[i] = options->shares[i];
-        check->shares[i].share = share_twin(options->shares[i].share, error);
+        check->shares[i].share = share_hollow();
         if (check->shares[i].share == NULL) {
-            return false;
+            return out_of_memory(error) == STATUS_OK;
         }
+        share_set_gate(check->shares[i].share,
+                       &(struct share_gate){.tell = answer_give, .owner = heard});
     }
     return true;
 }
@@ -106,7 +128,7 @@ struct check *check_new(struct machine *machine, struct error *error) {
     }
     check->machine = machine;
     bool good = ends_make(check, &options, error) && drives_twin(check, &options, error) &&
-                shares_twin(check, &options, error);
+                shares_make(check, &options, error);
     options.drives = check->drives;
     options.shares = check->shares;
     if (good) {
@@ -133,6 +155,7 @@ void check_free(struct check *check) {
         }
         for (unsigned i = 0; i < SHARES_MAX; i++) {
             share_close(check->shares[i].share);
+            buffer_free(&check->heard[i].answers);
         }
         buffer_free(&check->mine);
         buffer_free(&check->other);
@@ -421,6 +444,18 @@ void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint6
 
 void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes) {
     inlet_deliver(check->shadow, inlet_idx, bytes, size_bytes);
+}
+
+void check_answer(struct check *check, unsigned share_idx, const uint8_t *reply,
+                  size_t reply_bytes) {
+    struct heard *heard = &check->heard[share_idx];
+    uint64_t size_bytes = reply_bytes;
+    if (heard->answers.taken_bytes == heard->answers.size_bytes) {
+        heard->put = buffer_tell(&heard->answers);
+        heard->take = buffer_set(&heard->answers);
+    }
+    stream_u64(&heard->put, &size_bytes);
+    stream_put(&heard->put, reply, reply_bytes);
 }
 
 void check_rate(struct check *check, struct rate rate) {

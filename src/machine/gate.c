@@ -38,6 +38,52 @@
 
 static const int64_t PATIENCE_NS = INT64_C(250000000);
 
+/* -- Shared folders ---------------------------------------------------------------------------- */
+
+static void share_told(void *owner, const uint8_t *reply, size_t reply_bytes) {
+    const struct share_way *way = owner;
+    struct machine *machine = way->machine;
+    record_answer(machine, way->idx, reply, reply_bytes);
+    if (machine->check != NULL) {
+        check_answer(machine->check, way->idx, reply, reply_bytes);
+    }
+}
+
+static bool share_tell(void *owner, uint8_t *reply, size_t room_bytes, size_t *reply_bytes) {
+    const struct share_way *way = owner;
+    struct machine *machine = way->machine;
+    struct answer answer = {.bytes = reply, .room_bytes = room_bytes};
+    if (!gate_replays(machine) || !replay_answer(machine, way->idx, &answer)) {
+        return false;
+    }
+    *reply_bytes = answer.size_bytes;
+    if (machine->check != NULL) {
+        check_answer(machine->check, way->idx, reply, *reply_bytes);
+    }
+    return true;
+}
+
+static void shares_join(struct machine *machine) {
+    for (unsigned i = 0; i < machine->options.share_count; i++) {
+        struct share_way *way = &machine->gate.ways[i];
+        *way = (struct share_way){machine, i};
+        share_set_gate(machine->options.shares[i].share,
+                       &(struct share_gate){.tell = share_tell,
+                                            .told = share_told,
+                                            .owner = way,
+                                            .logged = machine->gate.mode != GATE_OPEN});
+    }
+}
+
+/* A folder that rests is not looked at; those without a folder always do. */
+void gate_rest_shares(struct machine *machine, bool rests) {
+    for (unsigned i = 0; i < machine->options.share_count; i++) {
+        share_rest(machine->options.shares[i].share, rests);
+    }
+}
+
+/* -- The run ----------------------------------------------------------------------------------- */
+
 void gate_begin(struct machine *machine) {
     const struct gate_options *options = &machine->options.gate;
     machine->gate = (struct gate){.mode = options->mode,
@@ -45,6 +91,7 @@ void gate_begin(struct machine *machine) {
                                   .fresh = true,
                                   .due_ns = VTIME_NEVER,
                                   .same = gate_place(machine)};
+    shares_join(machine);
     if (options->mode == GATE_RECORDS) {
         log_begin(options->log);
         record_begin(machine);
@@ -108,6 +155,7 @@ void gate_rewind(struct machine *machine, struct log_cursor cursor) {
     log_seek(gate->log, cursor);
     gate->mode = GATE_REPLAYS;
     gate->goes_on = true;
+    gate_rest_shares(machine, true);
     gate->same = gate_place(machine);
     replay_begin(machine);
 }

@@ -33,6 +33,8 @@ int64_t gate_patience_ns(const struct machine *machine);
  * recorded again. The machine must be as it was when the cursor was read.
  */
 void gate_rewind(struct machine *machine, struct log_cursor cursor);
+/** Do shared folders answer by themselves, or does the log? */
+void gate_rest_shares(struct machine *machine, bool rests);
 /** Where in the log the machine is now, to come back to. */
 struct log_cursor gate_cursor(const struct machine *machine);
 
@@ -42,6 +44,8 @@ void record_begin(struct machine *machine);
 void record_arrival(struct machine *machine, unsigned inlet_idx, const uint8_t *bytes,
                     size_t size_bytes);
 void record_rate(struct machine *machine, struct rate rate);
+void record_answer(struct machine *machine, unsigned share_idx, const uint8_t *reply,
+                   size_t reply_bytes);
 /** Between rounds. */
 void record_look(struct machine *machine);
 void record_end(struct machine *machine);
@@ -51,6 +55,8 @@ void record_end(struct machine *machine);
 void replay_begin(struct machine *machine);
 /** Lets in what came at this place. @return Something has. */
 bool replay_admit(struct machine *machine);
+/** What a shared folder answered here. @return false: the log has come to its end, and goes on. */
+bool replay_answer(struct machine *machine, unsigned share_idx, struct answer *answer);
 void replay_look_inside(struct machine *machine);
 void replay_end(struct machine *machine);
 

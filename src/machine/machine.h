@@ -502,6 +502,18 @@ struct inlet {
     void *device;
 };
 
+/** A shared folder as the gate sees it. */
+struct share_way {
+    struct machine *machine;
+    unsigned idx;
+};
+
+/** A reply that is being made. */
+struct answer {
+    uint8_t *bytes;
+    size_t room_bytes, size_bytes;
+};
+
 /** The gate's part of a run. */
 struct gate {
     enum gate_mode mode;
@@ -514,6 +526,7 @@ struct gate {
 
     bool goes_on;          /* replaying: behind the end of the log, recording goes on */
     bool ended;            /* the log had the run end here */
+    struct share_way ways[SHARES_MAX];
     struct log_place same; /* the last place that was found to be as it was recorded */
 };
 
@@ -714,6 +727,9 @@ bool check_next(struct check *check, const struct turn *turn);
 void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps);
 /** An arrival that the first machine gets at this moment. */
 void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes);
+/** The first machine's guest was answered so by a shared folder; now the second one will be. */
+void check_answer(struct check *check, unsigned share_idx, const uint8_t *reply,
+                  size_t reply_bytes);
 /** All harts of the first machine have another rate. */
 void check_rate(struct check *check, struct rate rate);
 /** The first machine has slept. */

@@ -37,6 +37,13 @@ void record_rate(struct machine *machine, struct rate rate) {
     }
 }
 
+void record_answer(struct machine *machine, unsigned share_idx, const uint8_t *reply,
+                   size_t reply_bytes) {
+    if (machine->gate.mode == GATE_RECORDS) {
+        event_add(machine, LOG_ANSWER, (uint8_t)share_idx, reply, reply_bytes);
+    }
+}
+
 /* A hash costs what the guest has touched of its memory, so that is what its cadence follows. */
 static void hash_look(struct machine *machine) {
     struct gate *gate = &machine->gate;

@@ -158,6 +158,7 @@ static void over_take(struct machine *machine) {
         gate->mode = GATE_RECORDS;
         gate->due_ns = VTIME_NEVER;
         gate->fresh = true;
+        gate_rest_shares(machine, false);
         record_begin(machine);
         return;
     }
@@ -171,6 +172,26 @@ static void over_take(struct machine *machine) {
               here.virtual_ns);
     gate->ended = true;
     machine_fail(machine, &error);
+}
+
+bool replay_answer(struct machine *machine, unsigned share_idx, struct answer *answer) {
+    struct log *log = machine->gate.log;
+    const struct log_event *event = log_peek(log);
+    answer->size_bytes = 0;
+    if (event == NULL) {
+        over_take(machine);
+        return !machine->gate.goes_on;
+    }
+    if (event->kind != LOG_ANSWER || event->idx != share_idx ||
+        event->size_bytes > answer->room_bytes || !log_place_same(event->at, gate_place(machine))) {
+        replay_differs(machine, "the guest asks a shared folder for something else");
+        return true;
+    }
+    memcpy(answer->bytes, event->bytes, event->size_bytes);
+    answer->size_bytes = event->size_bytes;
+    log_pass(log);
+    due_find(machine);
+    return true;
 }
 
 /* -- For the run loop -------------------------------------------------------------------------- */

@@ -38,11 +38,12 @@ initrd() {
     cat out/guest/initramfs.cpio.gz "$work/extra" >"$work/initrd"
 }
 
-# boot NAME OPTION...
+# boot NAME OPTION...: leaves a log, too.
 boot() {
     local name=$1
     shift
-    outcome "$name" "$program" run --kernel out/guest/vmlinux --initrd "$work/initrd" \
+    outcome "$name" "$program" record --log "$work/$name.sgl" \
+        --kernel out/guest/vmlinux --initrd "$work/initrd" \
         --memory 512M --icount sleep=off \
         --append 'console=ttyS0 quiet sandglass.run=sh /modules/script' "$@"
 }
@@ -50,6 +51,17 @@ boot() {
 # said NAME: what the script printed.
 said() {
     tr -d '\r' <"$work/$1.console" | sed '1,/^begin$/d; /^end$/,$d'
+}
+
+# repeat NAME END: the log gives the same end and the same words, whatever has become of the folder.
+repeat() {
+    local other engine
+    for engine in jit interp; do
+        other=$(outcome again "$program" replay "$work/$1.sgl" --verify --engine $engine)
+        report "$1 replayed with $engine" "$([ "$other" = "$2" ] ||
+            echo "wanted $2, got $other: $(tail -n 1 "$work/again.stderr")")"
+        report "$1: what is said" "$(cmp "$work/$1.console" "$work/again.console" 2>&1)"
+    done
 }
 
 # expect NAME END EXPECTATION
@@ -105,6 +117,8 @@ tag 17179869184 17179869184 0 100% /mnt"
         report "the same from a copy $way" "$([ "$first" = "$other" ] ||
             echo "wanted $first, got $other: $(tail -n 1 "$work/again.stderr")")"
     done
+    rm -r "$work/copy"
+    repeat again "$first"
     other=$(boot mmio --share "path=$folder,tag=tag,bus=mmio")
     expect mmio "$other" "$(said look)"
 }
@@ -160,6 +174,8 @@ new/zeros f 644 1
 numbers f 4644 1
 END
     )"
+    rm -r "$folder"
+    repeat change "$end"
     report 'what lies outside' "$([ "$(cat "$work/secret")" = "the host's own" ] || echo changed)"
 }
 

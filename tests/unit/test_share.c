@@ -67,24 +67,71 @@ static void test_folders_that_cannot_be_shared(void **state) {
     }
 }
 
-static void test_twin(void **state) {
+/** A gate that answers with one byte more each time, or not at all. */
+struct teller {
+    unsigned asked, noted;
+    bool silent;
+};
+
+static bool teller_tell(void *owner, uint8_t *reply, size_t room_bytes, size_t *reply_bytes) {
+    struct teller *teller = owner;
+    if (teller->silent) {
+        return false;
+    }
+    assert_true(room_bytes > teller->asked);
+    memset(reply, 'r', ++teller->asked);
+    *reply_bytes = teller->asked;
+    return true;
+}
+
+static void teller_note(void *owner, const uint8_t *reply, size_t reply_bytes) {
+    assert_true(reply_bytes > 0 && reply[0] == reply_bytes);
+    ((struct teller *)owner)->noted++;
+}
+
+static size_t ask_raw(struct share *share, const char *text) {
+    uint8_t reply[64];
+    struct share_request request = {(const uint8_t *)text, strlen(text)};
+    return share_answer(share, request, reply, sizeof reply);
+}
+
+/* What is answered is answered by the gate, whether there is a folder or not. */
+static void test_gate_answers(void **state) {
+    struct teller teller = {0};
+    struct share_gate gate = {.tell = teller_tell, .told = teller_note, .owner = &teller};
+    (void)state;
+    struct share *share = share_hollow();
+    assert_non_null(share);
+    assert_int_equal(ask_raw(share, "a request"), 0);
+    share_set_gate(share, &gate);
+    assert_int_equal(ask_raw(share, "a request"), 1);
+    assert_int_equal(ask_raw(share, "a request"), 2);
+    teller.silent = true;
+    assert_int_equal(ask_raw(share, "a request"), 0);
+    assert_int_equal(teller.noted, 0);
+    share_reset(share);
+    share_close(share);
+}
+
+/* While the folder rests, its fids stay as they are; it takes over where the gate is silent. */
+static void test_folder_rests(void **state) {
     struct client *client = *state;
-    struct error error = {0};
-    struct client *other = calloc(1, sizeof *other);
+    struct teller teller = {0};
+    struct share_gate gate = {.tell = teller_tell, .told = teller_note, .owner = &teller};
     host_write(client, "file", "same");
     client_open(client, false);
-    other->share = share_twin(client->share, &error);
-    assert_non_null(other->share);
-    client_begin(other);
-    assert_int_equal(walk(other, 1, "file"), 0);
-    assert_int_equal(attributes_of(other, 1).size, 4);
-    assert_int_equal(clunk(client, 1), EBADF);
-    share_close(other->share);
-    share_close(client->share);
-    client_open(client, true);
-    assert_null(share_twin(client->share, &error));
-    assert_int_equal(error.status, STATUS_USAGE);
-    free(other);
+    share_set_gate(client->share, &gate);
+    assert_int_equal(walk(client, 1, "file"), 0);
+    assert_int_equal(teller.noted, 1);
+    share_rest(client->share, true);
+    assert_int_equal(ask_raw(client->share, "a request"), 1);
+    share_reset(client->share);
+    assert_int_equal(teller.noted, 1);
+    teller.silent = true;
+    assert_int_equal(attributes_of(client, 1).size, 4);
+    share_rest(client->share, false);
+    assert_int_equal(clunk(client, 1), 0);
+    assert_int_equal(teller.noted, 3);
 }
 
 /* -- Walks ------------------------------------------------------------------------------------ */
@@ -542,7 +589,8 @@ int main(void) {
         share_test(test_nothing_before_version),
         share_test(test_attach),
         share_test(test_folders_that_cannot_be_shared),
-        share_test(test_twin),
+        share_test(test_gate_answers),
+        share_test(test_folder_rests),
         share_test(test_walk),
         share_test(test_walk_up),
         share_test(test_names_that_are_none),
