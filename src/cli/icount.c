@@ -207,7 +207,8 @@ static enum status icount_check(const struct run_options *options, const struct 
         reason = "shift=auto needs --time lockstep, where all harts have one rate; drop one";
     } else if (icount->aligns && options->machine.time == TIME_FREE) {
         reason = "align=on waits for the host's clock, --time free follows it; drop one";
-    } else if (icount->adapts && options->machine.engine == ENGINE_CHECK) {
+    } else if (icount->adapts && options->machine.engine == ENGINE_CHECK &&
+               options->command != COMMAND_REPLAY) {
         reason = "shift=auto changes with the host, --engine check compares; drop one";
     }
     return reason == NULL ? STATUS_OK : error_set(error, STATUS_USAGE, "--icount: %s", reason);
