@@ -330,7 +330,12 @@ static int run_recorded(struct run_options *options, struct console *console) {
         return cli_fail(&error);
     }
     options->machine.gate = (struct gate_options){
-        .mode = GATE_RECORDS, .log = log, .hash_steps = options->hash_steps};
+        .mode = GATE_RECORDS,
+        .log = log,
+        .hash_steps = options->hash_steps,
+        .to_steps = UINT64_MAX,
+        .to_ns = VTIME_NEVER,
+    };
     int result = run_with(options, console);
     return log_close(log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
 }

@@ -141,7 +141,7 @@ static void batches_write(struct log *log) {
         good = good && batch_write(log, batch);
         batch = i + 1 < count ? batch->next : batch;
     }
-    good = good && store_sync(&log->store);
+    good = good && (log->nameless || store_sync(&log->store));
     pthread_mutex_lock(&log->lock);
     struct batch *rest = batch->next;
     batch->next = log->spare;
@@ -255,6 +255,7 @@ struct log *log_create(const char *path, const void *header, size_t size_bytes,
         return NULL;
     }
     log->writable = true;
+    log->nameless = path == NULL;
     log->next.frame_idx = 1;
     log->header = malloc(size_bytes + 1);
     log->header_bytes = size_bytes;

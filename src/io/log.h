@@ -82,6 +82,7 @@ struct log {
     void *header;
     size_t header_bytes;
     bool writable;
+    bool nameless; /* nobody would find it after a crash */
     const char *defect; /* of one that was opened */
     struct error failure;
 

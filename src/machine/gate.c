@@ -150,17 +150,37 @@ int64_t gate_patience_ns(const struct machine *machine) {
     return machine->gate.mode == GATE_RECORDS ? PATIENCE_NS : INT64_MAX;
 }
 
-void gate_rewind(struct machine *machine, struct log_cursor cursor) {
+/* -- Going back -------------------------------------------------------------------------------- */
+
+void gate_leave(struct machine *machine) {
+    if (machine->gate.mode == GATE_RECORDS) {
+        log_reach(machine->gate.log, gate_place(machine), machine->stopwatch.since_ns);
+    }
+}
+
+void gate_return(struct machine *machine, struct log_cursor cursor) {
     struct gate *gate = &machine->gate;
+    if (gate->mode == GATE_OPEN) {
+        return;
+    }
     log_seek(gate->log, cursor);
+    gate->goes_on = gate->goes_on || gate->mode == GATE_RECORDS;
     gate->mode = GATE_REPLAYS;
-    gate->goes_on = true;
-    gate_rest_shares(machine, true);
+    gate->ended = false;
     gate->same = gate_place(machine);
+    gate_rest_shares(machine, true);
     replay_begin(machine);
 }
 
 struct log_cursor gate_cursor(const struct machine *machine) {
     const struct gate *gate = &machine->gate;
-    return gate->mode == GATE_RECORDS ? log_cursor_end(gate->log) : log_cursor(gate->log);
+    switch (gate->mode) {
+    case GATE_RECORDS:
+        return log_cursor_end(gate->log);
+    case GATE_REPLAYS:
+        return log_cursor(gate->log);
+    case GATE_OPEN:
+        break;
+    }
+    return (struct log_cursor){0};
 }

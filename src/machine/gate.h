@@ -28,14 +28,15 @@ uint64_t gate_left_steps(const struct machine *machine);
 /** The longest wait for the outside, so that a log stays up to date. */
 int64_t gate_patience_ns(const struct machine *machine);
 
-/**
- * Replays what is in the log from @p cursor on, up to its end; behind it the outside is let in and
- * recorded again. The machine must be as it was when the cursor was read.
- */
-void gate_rewind(struct machine *machine, struct log_cursor cursor);
+/* Going back: a recording replays what it has written, up to where it was, and goes on there. */
+
+/** Before the machine is put back: that it was here. */
+void gate_leave(struct machine *machine);
+/** After that: what comes next is what came when the cursor was read. */
+void gate_return(struct machine *machine, struct log_cursor cursor);
 /** Do shared folders answer by themselves, or does the log? */
 void gate_rest_shares(struct machine *machine, bool rests);
-/** Where in the log the machine is now, to come back to. */
+/** Where in the log the machine is now, to come back to. Of no use without a log. */
 struct log_cursor gate_cursor(const struct machine *machine);
 
 /* -- record.c: what came in is written down ---------------------------------------------------- */

@@ -10,15 +10,18 @@
  *    the round is state.
  * 2. What runs again has been heard before: until it is where it has been, the outside hears
  *    nothing.
- * 3. The moments' number in the stack is that of the marks everywhere. If any of these is lost for
+ * 3. With a log, what came in on the way comes in again (gate.c). Without one it is lost, and the
+ *    way is another.
+ * 4. The moments' number in the stack is that of the marks everywhere. If any of these is lost for
  *    want of memory, all moments are. */
-#include "machine/machine.h"
+#include "machine/gate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct moment {
     struct position at;
+    struct log_cursor heard; /* where in the log, if there is one */
     struct buffer parts;
 };
 
@@ -46,7 +49,9 @@ static const struct drive *drives_end(const struct machine *machine) {
 bool past_possible(const struct machine *machine) {
     const struct machine_options *options = &machine->options;
     bool possible = options->time == TIME_LOCKSTEP && options->engine != ENGINE_CHECK &&
-                    !options->uncounted && !options->adapts && options->share_count == 0;
+                    !options->uncounted;
+    bool logged = options->gate.mode != GATE_OPEN; /* then rates and answers come again */
+    possible = possible && (logged || (!options->adapts && options->share_count == 0));
     for (const struct drive *drive = machine->options.drives; drive < drives_end(machine);
          drive++) {
         possible = possible && disk_can_mark(drive->disk);
@@ -118,7 +123,7 @@ bool past_mark(struct machine *machine) {
         return false;
     }
     struct moment *moment = &past->moments[past->count++];
-    *moment = (struct moment){.at = machine_position(machine)};
+    *moment = (struct moment){.at = machine_position(machine), .heard = gate_cursor(machine)};
     struct stream stream = buffer_tell(&moment->parts);
     machine_parts_state(machine, &stream);
     sched_counts_state(&machine->sched, &stream);
@@ -172,6 +177,7 @@ void past_back(struct machine *machine, size_t idx) {
     struct past *past = machine->past;
     struct position now = machine_position(machine);
     ensure(past != NULL && idx < past->count);
+    gate_leave(machine);
     machine->furthest = position_before(machine->furthest, now) ? now : machine->furthest;
     harts_back(&machine->harts, idx);
     for (const struct drive *drive = machine->options.drives; drive < drives_end(machine);
@@ -183,6 +189,7 @@ void past_back(struct machine *machine, size_t idx) {
     }
     parts_set(machine, &past->moments[idx].parts);
     machine->retraces = true;
+    gate_return(machine, past->moments[idx].heard);
     inlets_mute(machine, true);
     past_look(machine);
 }

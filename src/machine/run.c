@@ -302,7 +302,11 @@ static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t bu
 }
 
 static void turn_run(struct machine *machine, const struct turn *turn) {
+    gate_look_inside(machine);
     uint64_t budget_steps = turn_budget(machine, turn);
+    if (machine->exit.reason != EXIT_NONE) {
+        return;
+    }
     if (budget_steps == 0) { /* the goal's time has come for this hart */
         machine->pause = PAUSE_GOAL;
         return;
