@@ -173,7 +173,8 @@ static bool add_all(cJSON *root, const struct report *report) {
            add_host_time(root, &stats.host) && add_timers(root, &stats) &&
            add_u64(root, "touched_bytes", touched_bytes) && add_tlb(root, &stats) &&
            add_pace(root, &stats) && add_pulse(root, &stats.pulse) && add_engine(root, &stats) &&
-           add_schedule(root, &report->options->machine) && add_harts(root, report);
+           add_schedule(root, &report->options->machine) &&
+           (!stats.edited || add_flag(root, "edited", true)) && add_harts(root, report);
 }
 
 /* -- Clocks ------------------------------------------------------------------------------------ */

@@ -146,8 +146,18 @@ static void stop_tell(struct gdb *gdb) {
     gdb_reply(gdb);
 }
 
+/** Is the step that was taken one of a range that goes on? */
+static bool range_goes_on(const struct gdb *gdb) {
+    uint64_t pc = gdb->machine->harts.hart[gdb->goal.hart]->pc;
+    return gdb->goal.hart_steps != UINT64_MAX && pc >= gdb->range_first && pc < gdb->range_end;
+}
+
 void gdb_stopped(struct gdb *gdb, enum pause pause) {
     const struct hit *hit = machine_hit(gdb->machine);
+    if (pause == PAUSE_GOAL && range_goes_on(gdb)) {
+        gdb->goal.hart_steps++;
+        return;
+    }
     if (pause == PAUSE_HIT) {
         stop_hit(gdb, hit);
         if (hit->point.kind == POINT_PHYSICAL) {
@@ -185,57 +195,64 @@ void gdb_ended(struct gdb *gdb, const struct machine_exit *end) {
 
 /* -- Going on ---------------------------------------------------------------------------------- */
 
-/** What to do is in wish; the reply comes when it is done. @p hart is to step, if @p steps. */
-static void go(struct gdb *gdb, bool steps, unsigned hart) {
+/** What a hart, or each of them, is to do. */
+struct action {
+    bool steps;
+    unsigned hart;       /* that is to step */
+    uint64_t first, end; /* it goes on stepping in here; equal: one step */
+};
+
+/** What to do is in wish; the reply comes when it is done. */
+static void go(struct gdb *gdb, const struct action *action) {
     gdb->goal = goal_none;
     gdb->wish = GDB_GO;
-    if (steps) {
-        gdb->hart_run = hart;
-        gdb->goal.hart = hart;
-        gdb->goal.hart_steps = gdb->machine->sched.vcpus[hart].clock.steps + 1;
+    gdb->range_first = action->first;
+    gdb->range_end = action->end;
+    if (action->steps) {
+        gdb->hart_run = action->hart;
+        gdb->goal.hart = action->hart;
+        gdb->goal.hart_steps = gdb->machine->sched.vcpus[action->hart].clock.steps + 1;
     }
 }
 
 /** One action of vCont. @return false: it makes no sense. */
-static bool action_read(const struct gdb *gdb, const char **at, bool *steps, unsigned *hart) {
+static bool action_read(const struct gdb *gdb, const char **at, struct action *action) {
     uint64_t signal;
-    char action = **at;
-    *at += action != '\0';
-    *steps = action == 's' || action == 'S';
-    if ((action == 'C' || action == 'S') && !hex_number(at, &signal)) {
-        return false;
+    char letter = **at;
+    bool good = letter != '\0' && strchr("cCsSr", letter) != NULL;
+    *at += good;
+    *action = (struct action){.steps = letter != 'c' && letter != 'C', .hart = gdb->hart_run};
+    if (letter == 'C' || letter == 'S') {
+        good = hex_number(at, &signal);
+    } else if (letter == 'r') {
+        good = hex_number(at, &action->first) && word_pass(at, ",") && hex_number(at, &action->end);
     }
-    return strchr("cCsS", action) != NULL && action != '\0' &&
-           (!word_pass(at, ":") || thread_read(gdb, at, hart));
+    return good && (!word_pass(at, ":") || thread_read(gdb, at, &action->hart));
 }
 
 /** "vCont;ACTION[:THREAD]..." @param at  Behind vCont. */
 static void continue_by_actions(struct gdb *gdb, const char *at) {
-    bool any_steps = false;
-    unsigned stepper = gdb->hart_run;
+    struct action chosen = {0};
     do {
-        bool steps;
-        unsigned hart = gdb->hart_run;
-        if (!word_pass(&at, ";") || !action_read(gdb, &at, &steps, &hart)) {
+        struct action action;
+        if (!word_pass(&at, ";") || !action_read(gdb, &at, &action)) {
             reply_error(gdb, ERROR_ARGUMENT);
             return;
         }
-        stepper = steps && !any_steps ? hart : stepper;
-        any_steps = any_steps || steps;
+        chosen = action.steps && !chosen.steps ? action : chosen;
     } while (*at != '\0');
-    go(gdb, any_steps, stepper);
+    go(gdb, &chosen);
 }
 
 /** "c", "s", "CNN", "SNN"; there is no way to go on elsewhere. */
 static void continue_plainly(struct gdb *gdb, const char *body) {
-    const char *at = body + 1;
-    uint64_t signal;
-    bool signalled = body[0] == 'C' || body[0] == 'S';
-    if ((signalled && !hex_number(&at, &signal)) || *at != '\0') {
+    const char *at = body;
+    struct action action;
+    if (action_read(gdb, &at, &action) && *at == '\0') {
+        go(gdb, &action);
+    } else {
         reply_error(gdb, ERROR_ARGUMENT);
-        return;
     }
-    go(gdb, body[0] == 's' || body[0] == 'S', gdb->hart_run);
 }
 
 static void back(struct gdb *gdb, const char *body) {
@@ -405,7 +422,7 @@ static void point_change(struct gdb *gdb, const char *body) {
 static void multi_letter(struct gdb *gdb, const char *body) {
     const char *at = body;
     if (word_pass(&at, "vCont?")) {
-        text_add(&gdb->reply, "vCont;c;C;s;S");
+        text_add(&gdb->reply, "vCont;c;C;s;S;r");
     } else if (word_pass(&at, "vCont")) {
         continue_by_actions(gdb, at);
     } else if (word_pass(&at, "vKill;")) {

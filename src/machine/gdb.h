@@ -117,6 +117,7 @@ struct gdb {
     struct text stop; /* the last stop's reply */
     enum gdb_wish wish;
     struct goal goal;
+    uint64_t range_first, range_end; /* a step goes on while its hart's pc is in here */
 };
 
 /** @param line  Where to. */
@@ -128,7 +129,7 @@ void gdb_renew(struct gdb *gdb);
 void gdb_take(struct gdb *gdb, uint8_t byte);
 /** While it is busy: a dot on gdb's console, so that gdb goes on waiting. */
 void gdb_alive(struct gdb *gdb);
-/** The machine has paused: tells why, and stays. */
+/** The machine has paused: tells why, and stays; or takes one more step of a range. */
 void gdb_stopped(struct gdb *gdb, enum pause pause);
 /** After going back. */
 void gdb_stopped_back(struct gdb *gdb, enum reverse reverse);

@@ -341,6 +341,7 @@ struct machine_stats {
     struct pulse_stats pulse;
     struct host_cost host;
     bool translates, checks;
+    bool edited; /* a debugger has changed something: no other run is like it */
     struct jit_stats jit; /* when it does */
 };
 

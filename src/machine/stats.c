@@ -60,6 +60,7 @@ void machine_stats(const struct machine *machine, struct machine_stats *stats) {
         .translates = machine->parallel != NULL ? parallel_translates(machine->parallel)
                                                 : machine->jit != NULL,
         .checks = machine->check != NULL,
+        .edited = machine->edited,
     };
     if (machine->pulse != NULL) {
         stats->pulse = pulse_stats(machine->pulse);

@@ -181,6 +181,16 @@ expect 64 '--signature needs --elf' run --kernel x --signature x
 expect 64 'only one of them' run --elf pass.elf --stop-at 5 --stop-at-vtime 5
 expect 64 'only one of them' run --elf pass.elf --stop-at-vtime 5 --stop-at 5
 
+expect 64 '--gdb-wait needs --gdb' run --elf pass.elf --gdb-wait
+expect 64 '--gdb-wait needs --gdb' run --elf pass.elf -S
+expect 64 '--gdb needs --time lockstep' run --elf pass.elf --gdb unix:s --time token
+expect 64 '--gdb cannot go with' run --elf pass.elf --gdb unix:s --engine check
+expect 64 '--gdb stdio: use PORT' run --elf pass.elf --gdb stdio
+expect 64 '--gdb is given twice' run --elf pass.elf --gdb 1 --gdb 2
+expect 64 '--gdb unix:: use' run --elf pass.elf --gdb unix:
+expect 74 '--gdb unix:/none/s: cannot listen' run --elf pass.elf --gdb unix:/none/s
+expect 0 '' run --elf pass.elf --gdb unix:s
+
 # -- Options for tests
 for grant in 0 x random: random:x ''; do
     expect 64 '--grant .*random:SEED' run --elf pass.elf --grant "$grant"

@@ -70,7 +70,6 @@ static void go(struct gdb *gdb) {
     enum pause pause = machine_go(gdb->machine, &goal);
     demand(gdb->machine->steps <= goal.steps, "went too far");
     gdb_stopped(gdb, pause == PAUSE_NONE ? PAUSE_GOAL : pause);
-    demand(gdb->wish == GDB_STAY, "does not stay");
 }
 
 /** @p byte, or what it should be as a part of the sum of a packet. */
@@ -89,7 +88,7 @@ static void take_all(struct gdb *gdb, const uint8_t *bytes, size_t size_bytes) {
         gdb_take(gdb, rights ? put_right(&gdb->packet, bytes[i]) : bytes[i]);
         bool seeks = gdb->packet.body[0] == 'q';
         demand(seeks || gdb->machine->steps == before, "moved by itself");
-        if (gdb->wish == GDB_GO && gdb->machine->exit.reason == EXIT_NONE) {
+        while (gdb->wish == GDB_GO && gdb->machine->exit.reason == EXIT_NONE) {
             go(gdb);
         }
     }

@@ -172,7 +172,8 @@ PACKETS = {
                "m1000,10", "qSearch:memory:80000000;1000;\x13", "qqemu.PhyMemMode"),
     "points": ("Z0,80000008,4", "vCont;c", "z0,80000008,4", "Z2,80001100,8", "vCont;c:1",
                "Z3,80001100,4", "Z4,80001100,1", "c", "Z1,8000000c,4", "c"),
-    "steps": ("vCont?", "vCont;s:1;c", "vCont;s:2", "s", "S05", "bs", "bc", "vCont;C05"),
+    "steps": ("vCont?", "vCont;s:1;c", "vCont;s:2", "s", "S05", "bs", "bc", "vCont;C05",
+              "vCont;r80000000,80000010:1"),
     "monitor": tuple("qRcmd," + words.encode().hex() for words in (
         "help", "time", "where", "stats", "seek 5000", "snapshot", "read 0x80000000 20",
         "watch 0x80001100 8", "unwatch 0x80001100 8")) + ("c", "D", "k"),

@@ -59,9 +59,11 @@ said() {
         { sed -n '2,4p' "$work/diff"; tail -n 3 "$work/said"; }
 }
 
-# edited OUTCOME WHOLE: WHOLE, if an edited run has passed and ended otherwise; else OUTCOME.
+# edited OUTCOME WHOLE: WHOLE, if the run says that it is edited, and has passed and ended
+# otherwise; else OUTCOME.
 edited() {
-    if [ "${1%% steps*}" = 'exit 0' ] && [ "$1" != "$2" ]; then
+    if [ "${1%% steps*}" = 'exit 0' ] && [ "$1" != "$2" ] &&
+        grep -q '"edited":.*true' "$work/debugged.json"; then
         echo "$2"
     else
         echo "an edited run: $1"
@@ -73,6 +75,7 @@ sessions() {
     local options=(--elf "$work/work.elf" --engine "$1" --smp "$2") whole other script
     whole=$(outcome whole "$program" run "${options[@]}")
     report "${options[*]}" "$([ "${whole%% steps*}" = 'exit 0' ] || echo "$whole")"
+    report "${options[*]}: not edited" "$(! grep edited "$work/whole.json")"
     for script in break step watch memory end edit; do
         scripted $script "$2" "$work/work.elf"
         other=$(debugged "${options[@]}" -- "${command[@]}")

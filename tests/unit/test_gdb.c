@@ -100,7 +100,7 @@ static const char *ask_bytes(struct fixture *fixture, const void *body, size_t s
     for (size_t i = 0; i < line.count; i++) {
         gdb_take(&fixture->gdb, (uint8_t)line.bytes[i]);
     }
-    if (fixture->gdb.wish == GDB_GO) {
+    while (fixture->gdb.wish == GDB_GO) {
         gdb_stopped(&fixture->gdb, machine_go(fixture->machine, &fixture->gdb.goal));
     }
     text_free(&packet);
@@ -164,7 +164,7 @@ static void a_session_begins(void **state) {
     expect_answer(fixture, "qAttached", "1");
     assert_int_equal(fixture->acks, 4);
     expect_answer(fixture, "QNonStop:1", "");
-    expect_answer(fixture, "vCont?", "vCont;c;C;s;S");
+    expect_answer(fixture, "vCont?", "vCont;c;C;s;S;r");
     expect_start(fixture, "?", "T05thread:1;20:");
     gdb_renew(&fixture->gdb);
     expect_answer(fixture, "qAttached", "1");
@@ -346,11 +346,31 @@ static void steps_are_those_of_a_hart(void **state) {
     assert_int_equal(vcpus[1].clock.steps, 2);
     static const char *const wrong[] = {"vCont;", "vCont;x",  "vCont;s:3", "vCont;c;",
                                         "vContc", "vCont;s:", "vCont;C",   "s80000000",
-                                        "C",      "Cxx",      "vCont;t",   "vCont;r0,1:1"};
+                                        "C",      "Cxx",      "vCont;t",   "vCont;r0:1"};
     for (size_t i = 0; i < COUNT(wrong); i++) {
         expect_answer(fixture, wrong[i], "E22");
     }
     assert_int_equal(fixture->machine->steps, QUANTUM_DEFAULT_NS / 8 + 2);
+}
+
+/* One packet for all steps up to where pc leaves the range, or meets a point. */
+static void ranges_are_stepped(void **state) {
+    struct fixture *fixture = *state;
+    const struct clock *clock = &fixture->machine->sched.vcpus[0].clock;
+    struct hart *hart = fixture->machine->harts.hart[0];
+    while (hart->pc != BOARD_RAM_BASE) {
+        expect_start(fixture, "vCont;s:1", "T05thread:1;");
+    }
+    uint64_t before = clock->steps;
+    expect_start(fixture, "vCont;r80000000,80000010:1", "T05thread:1;");
+    assert_int_equal(hart->pc, BOARD_RAM_BASE + 16);
+    assert_int_equal(clock->steps, before + 4);
+    expect_start(fixture, "vCont;r80000010,80000010:1;c", "T05thread:1;");
+    assert_int_equal(clock->steps, before + 5);
+    expect_answer(fixture, "Z0,80000010,4", "OK");
+    expect_holds(fixture, "vCont;r80000000,80000100:1", "swbreak:;");
+    assert_int_equal(clock->steps, before + 8);
+    assert_int_equal(hart->pc, BOARD_RAM_BASE + 16);
 }
 
 static void points_stop_it(void **state) {
@@ -450,6 +470,7 @@ int main(void) {
         TEST(looking_marks_no_page_table),
         TEST(looking_moves_nothing),
         TEST(steps_are_those_of_a_hart),
+        TEST(ranges_are_stepped),
         TEST(points_stop_it),
         TEST(physical_writes_are_told),
         TEST(monitor_answers),
