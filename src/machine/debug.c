@@ -122,8 +122,13 @@ static bool stretch_search(struct machine *machine, struct search *search, struc
     return true;
 }
 
-/** Goes to where a hit is about to happen, meeting nothing on the way. */
+/**
+ * Goes to where a hit is about to happen, meeting nothing on the way. A breakpoint is met there
+ * once more: it may lie in the handler of an interrupt, which is taken only when the run goes on,
+ * and takes no step.
+ */
 static void hit_revisit(struct machine *machine, const struct search *search) {
+    bool breaks = search->hit.point.kind == POINT_BREAK;
     struct goal goal = goal_none;
     struct position before = {.steps = search->steps, .virtual_ns = VTIME_NEVER};
     goal.steps = search->steps;
@@ -131,6 +136,9 @@ static void hit_revisit(struct machine *machine, const struct search *search) {
     hits_pass(machine, true);
     (void)travel_forth(machine, &goal, search->steps);
     hits_pass(machine, false);
+    goal.steps++;
+    while (breaks && machine_go(machine, &goal) == PAUSE_HIT && machine->hit.pc != search->hit.pc) {
+    }
     machine->hit = search->hit;
 }
 

@@ -21,6 +21,39 @@ stepi
 stepi
 printf "= past it %d\n", $pc != $stvec
 #= past it 1
-watch *(long *)$sp
+# Back into the trap, to the one before it, and to who wrote the word on its stack.
+set $here = $mcycle
+python hashes = [gdb.execute("monitor hash", to_string=True)]
+# To be interrupted takes no step: before its first instruction the handler is not yet entered.
+reverse-stepi 2
+printf "= before the trap %d, %d steps back\n", $pc == $trapped, $here - $mcycle
+#= before the trap 1, 2 steps back
+break *$stvec
+reverse-continue
+printf "= the trap before %d, long ago %d\n", $pc == $stvec, $here - $mcycle > 100
+#= the trap before 1, long ago 1
+continue
+printf "= the trap after %d, %d steps back\n", $pc == $stvec, $here - $mcycle
+#= the trap after 1, 2 steps back
 delete
+set $top = $sp
+watch *(long *)$top
+reverse-continue
+printf "= written earlier %d\n", $mcycle < $here
+#= written earlier 1
+delete
+monitor seek 5000000
+maintenance flush register-cache
+printf "= no kernel yet: %d\n", $satp == 0
+#= no kernel yet: 1
+monitor seek 150000000
+maintenance flush register-cache
+tbreak *$stvec
+continue
+stepi
+stepi
+printf "= there again %d\n", $here - $mcycle
+#= there again 0
+python print("= the same hash: %s" % (gdb.execute("monitor hash", to_string=True) == hashes[0]))
+#= the same hash: True
 detach

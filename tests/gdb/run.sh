@@ -76,7 +76,7 @@ sessions() {
     whole=$(outcome whole "$program" run "${options[@]}")
     report "${options[*]}" "$([ "${whole%% steps*}" = 'exit 0' ] || echo "$whole")"
     report "${options[*]}: not edited" "$(! grep edited "$work/whole.json")"
-    for script in break step watch memory end edit; do
+    for script in break step watch memory reverse end edit; do
         scripted $script "$2" "$work/work.elf"
         other=$(debugged "${options[@]}" -- "${command[@]}")
         report "$script: ${options[*]}" "$(said)"
