@@ -5,7 +5,7 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run record replay clocks debug disasm --help --version'
+_sandglass_commands='run record replay snapshot restore clocks debug disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
     serial virtconsole icount hart time quantum pulse engine jit-cache snapshot-memory
@@ -14,6 +14,9 @@ _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net
 
 # Besides those of run; and instead of them.
 _sandglass_record='log hash-every'
+_sandglass_snapshot='file'
+_sandglass_restore='kernel initrd bios elf signature console engine jit-cache stop-at
+    stop-at-vtime stats state-hash dump dump-file gdb gdb-wait no-sandbox help'
 _sandglass_replay='kernel initrd bios elf signature console engine jit-cache stats state-hash dump
     dump-file gdb gdb-wait no-sandbox help to to-vtime verify'
 
@@ -126,7 +129,7 @@ _sandglass_net() {
 _sandglass_value() {
     local value=$2
     case $1 in
-    kernel | initrd | elf | signature | stats | dump-file | D | log) compopt -o default ;;
+    kernel | initrd | elf | signature | stats | dump-file | D | log | file) compopt -o default ;;
     bios)
         mapfile -t COMPREPLY < <(compgen -W 'default none' -f -- "$value")
         compopt -o filenames
@@ -197,11 +200,15 @@ _sandglass() {
     record)
         _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_record $_sandglass_run"
         ;;
-    replay)
+    snapshot)
+        _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_snapshot $_sandglass_run"
+        ;;
+    replay | restore)
+        local list=_sandglass_${words[1]}
         if [[ ${#words[@]} == 2 && $word != -* ]]; then
             compopt -o default
         else
-            _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_replay"
+            _sandglass_run_word "$word" "${words[-1]}" "${!list}"
         fi
         ;;
     disasm)

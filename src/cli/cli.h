@@ -11,6 +11,8 @@
 
 int record_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
+int snapshot_command(int argc, char **argv);
+int restore_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 /** The same, with a table of all clocks at the end. */
 int clocks_command(int argc, char **argv);
@@ -180,7 +182,14 @@ bool landlock_enter(const struct sandbox *sandbox);
 /* -- options.c: options of `run` --------------------------------------------------------------- */
 
 /** Whose options they are. */
-enum command_kind { COMMAND_RUN, COMMAND_DEBUG, COMMAND_RECORD, COMMAND_REPLAY };
+enum command_kind {
+    COMMAND_RUN,
+    COMMAND_DEBUG,
+    COMMAND_RECORD,
+    COMMAND_REPLAY,
+    COMMAND_SNAPSHOT,
+    COMMAND_RESTORE
+};
 
 /** An option as it was given, which a log's header keeps: name without dashes, and value. */
 struct given {
@@ -193,12 +202,12 @@ enum { GIVEN_MAX = 256 };
 struct run_options {
     enum command_kind command;
     struct machine_options machine;
-    const char *log_path;   /* of record and replay */
+    const char *log_path;   /* of record and replay, snapshot and restore */
     uint64_t hash_steps;    /* --hash-every */
     bool verifies;          /* --verify */
     uint64_t to_steps;      /* --to; UINT64_MAX: not given */
     vtime to_ns;            /* --to-vtime; VTIME_NEVER: not given */
-    struct log *log;        /* being replayed */
+    struct log *log;        /* being read: a log, or a snapshot */
     struct given given[GIVEN_MAX]; /* what shapes the run */
     unsigned given_count;
     const char *console; /* value of --console, or NULL */
@@ -240,8 +249,10 @@ enum option_use {
     USE_SHAPES, /* the run: it is recorded */
     USE_PLACES, /* the same, but what it names may lie elsewhere when it is replayed */
     USE_LOOKS,  /* changes nothing in the run: each replay has its own */
+    USE_STOPS,  /* says where it stops: recorded, but no part of a snapshot */
     USE_RECORD, /* of record only */
-    USE_REPLAY  /* of replay only */
+    USE_REPLAY, /* of replay only */
+    USE_SNAPSHOT /* of snapshot only */
 };
 
 struct recording;
@@ -251,7 +262,7 @@ struct options_source {
     enum command_kind command;
     int argc; /* argv[0] is passed over */
     char **argv;
-    const struct recording *recording; /* of replay: what was recorded comes first; else NULL */
+    const struct recording *recording; /* what was recorded comes first; or NULL */
 };
 
 /**

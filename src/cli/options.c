@@ -353,11 +353,9 @@ static enum status take_hart_rates(struct run_options *options, const struct row
 static enum status take_hash_every(struct run_options *options, const struct row *row,
                                    const char *value, struct error *error) {
     uint64_t *steps = &options->hash_steps;
-    if (strcmp(value, "never") == 0) {
-        *steps = HASH_NEVER;
-        return STATUS_OK;
-    }
-    bool good = value_u64(value, steps) && *steps > 0 && *steps < HASH_NEVER;
+    bool never = strcmp(value, "never") == 0;
+    bool good = never || (value_u64(value, steps) && *steps > 0 && *steps < HASH_NEVER);
+    *steps = never ? HASH_NEVER : *steps;
     return good ? STATUS_OK : bad_value(row, value, "STEPS of at least 1, or never", error);
 }
 
@@ -391,31 +389,29 @@ static enum status take_grant(struct run_options *options, const struct row *row
     return STATUS_OK;
 }
 
+/** The seed of something for tests that happens at random. */
+static enum status random_take(const struct row *row, const char *value, uint64_t *seed, bool *on,
+                               struct error *error) {
+    *on = strncmp(value, "random:", 7) == 0 && value_u64(value + 7, seed);
+    return *on ? STATUS_OK : bad_value(row, value, "random:SEED", error);
+}
+
 static enum status take_drop_caches(struct run_options *options, const struct row *row,
                                     const char *value, struct error *error) {
-    if (strncmp(value, "random:", 7) != 0 || !value_u64(value + 7, &options->machine.drop_seed)) {
-        return bad_value(row, value, "random:SEED", error);
-    }
-    options->machine.drop_caches = true;
-    return STATUS_OK;
+    struct machine_options *machine = &options->machine;
+    return random_take(row, value, &machine->drop_seed, &machine->drop_caches, error);
 }
 
 static enum status take_rewind(struct run_options *options, const struct row *row,
                                const char *value, struct error *error) {
-    if (strncmp(value, "random:", 7) != 0 || !value_u64(value + 7, &options->machine.rewind_seed)) {
-        return bad_value(row, value, "random:SEED", error);
-    }
-    options->machine.rewinds = true;
-    return STATUS_OK;
+    struct machine_options *machine = &options->machine;
+    return random_take(row, value, &machine->rewind_seed, &machine->rewinds, error);
 }
 
 static enum status take_pause(struct run_options *options, const struct row *row, const char *value,
                               struct error *error) {
-    if (strncmp(value, "random:", 7) != 0 || !value_u64(value + 7, &options->machine.pause_seed)) {
-        return bad_value(row, value, "random:SEED", error);
-    }
-    options->machine.pauses = true;
-    return STATUS_OK;
+    struct machine_options *machine = &options->machine;
+    return random_take(row, value, &machine->pause_seed, &machine->pauses, error);
 }
 
 static enum status take_hash_at(struct run_options *options, const struct row *row,
@@ -510,6 +506,7 @@ static const struct row rows[] = {
     {"log", "FILE", TEXT(log_path), "the log to write"},
     {"hash-every", "STEPS|never", take_hash_every, 0,
      "how often a hash of the state is recorded (as half a percent of the time allows)"},
+    {"file", "FILE", TEXT(log_path), "the snapshot to write"},
     {"to", "STEPS", take_to, 0, "stop after exactly so many steps of all harts"},
     {"to-vtime", "NS", take_to_vtime, 0, "stop at a VIRTUAL time: no later step is run"},
     {"verify", NULL, FLAG(verifies), "compare the hashes that were recorded on the way"},
@@ -530,12 +527,16 @@ static void usage_print(enum command_kind command) {
         [COMMAND_DEBUG] =
             "usage: sandglass debug [OPTION of run]...\n\n"
             "Runs a machine that stands still before its first step until gdb lets it go.\n",
-        [COMMAND_RECORD] =
-            "usage: sandglass record --log FILE [OPTION of run]...\n\n"
-            "Runs a machine, and writes down what comes to it from outside.\n",
+        [COMMAND_RECORD] = "usage: sandglass record --log FILE [OPTION of run]...\n\n"
+                           "Runs a machine, and writes down what comes to it from outside.\n",
         [COMMAND_REPLAY] =
             "usage: sandglass replay FILE [OPTION]...\n\n"
             "Runs a machine again as it was recorded, to the same end and the same bits.\n",
+        [COMMAND_SNAPSHOT] =
+            "usage: sandglass snapshot --file FILE --stop-at STEPS [OPTION of run]...\n\n"
+            "Runs a machine, and keeps its state where it stops.\n",
+        [COMMAND_RESTORE] = "usage: sandglass restore FILE [OPTION]...\n\n"
+                            "Lets a machine go on from a snapshot.\n",
     };
     fputs(usages[command], stdout);
     puts("Options take one dash or two; names cannot be abbreviated. Defaults in parentheses.\n");
@@ -620,7 +621,9 @@ static bool seen_before(const struct row *row, bool *seen) {
 static enum status given_note(struct run_options *options, const struct row *row, const char *value,
                               struct error *error) {
     enum option_use use = option_use(row->name);
-    if (options->command != COMMAND_RECORD || (use != USE_SHAPES && use != USE_PLACES)) {
+    bool kept = use == USE_SHAPES || use == USE_PLACES ||
+                (use == USE_STOPS && options->command == COMMAND_RECORD);
+    if (!kept || (options->command != COMMAND_RECORD && options->command != COMMAND_SNAPSHOT)) {
         return STATUS_OK;
     }
     if (options->given_count == GIVEN_MAX) {

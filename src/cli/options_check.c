@@ -21,6 +21,7 @@ static const struct {
     {"gdb-wait", USE_LOOKS},   {"s", USE_LOOKS},         {"S", USE_LOOKS},
     {"hash-at", USE_LOOKS},    {"log", USE_RECORD},      {"hash-every", USE_RECORD},
     {"to", USE_REPLAY},        {"to-vtime", USE_REPLAY}, {"verify", USE_REPLAY},
+    {"stop-at", USE_STOPS},    {"stop-at-vtime", USE_STOPS}, {"file", USE_SNAPSHOT},
 };
 
 enum option_use option_use(const char *name) {
@@ -37,19 +38,28 @@ bool option_accepted(const char *name, enum command_kind command) {
     switch (command) {
     case COMMAND_RUN:
     case COMMAND_DEBUG:
-        return use != USE_RECORD && use != USE_REPLAY;
+        return use <= USE_STOPS;
     case COMMAND_RECORD:
-        return use != USE_REPLAY;
+        return use <= USE_STOPS || use == USE_RECORD;
     case COMMAND_REPLAY:
+        return use == USE_PLACES || use == USE_LOOKS || use == USE_REPLAY;
+    case COMMAND_SNAPSHOT:
+        return use <= USE_STOPS || use == USE_SNAPSHOT;
+    case COMMAND_RESTORE:
         break;
     }
-    return use != USE_SHAPES && use != USE_RECORD;
+    return use == USE_PLACES || use == USE_LOOKS || use == USE_STOPS;
 }
 
 enum status option_refuse(const char *name, enum command_kind command, struct error *error) {
-    const char *why = command == COMMAND_REPLAY        ? "is as it was recorded; drop it"
-                      : option_use(name) == USE_RECORD ? "is of sandglass record; drop it"
-                                                       : "is of sandglass replay; drop it";
+    static const char *const owners[] = {
+        [USE_RECORD] = "is of sandglass record; drop it",
+        [USE_REPLAY] = "is of sandglass replay; drop it",
+        [USE_SNAPSHOT] = "is of sandglass snapshot; drop it",
+    };
+    bool recorded = command == COMMAND_REPLAY || command == COMMAND_RESTORE;
+    enum option_use use = option_use(name);
+    const char *why = recorded || use <= USE_STOPS ? "is as it was recorded; drop it" : owners[use];
     return error_set(error, STATUS_USAGE, "--%s: %s", name, why);
 }
 
@@ -89,10 +99,15 @@ static enum status policy_check(const struct run_options *options, struct error 
     return STATUS_OK;
 }
 
-/** What would not be the same when it is replayed. */
+/** What would not be the same when it is replayed, or goes on elsewhere. */
 static enum status record_check(const struct run_options *options, struct error *error) {
+    bool snapshot = options->command == COMMAND_SNAPSHOT;
     if (options->log_path == NULL) {
-        return conflict(error, "record:", "where to? give --log FILE");
+        return conflict(error, snapshot ? "snapshot:" : "record:",
+                        snapshot ? "where to? give --file FILE" : "where to? give --log FILE");
+    }
+    if (snapshot && options->machine.stop_kind == STOP_NEVER) {
+        return conflict(error, "snapshot:", "where? give --stop-at STEPS or --stop-at-vtime NS");
     }
     if (options->machine.time != TIME_LOCKSTEP) {
         return conflict(error, "--time",
@@ -124,7 +139,8 @@ enum status options_check(const struct run_options *options, struct error *error
     if (machine->time != TIME_LOCKSTEP && policy_check(options, error) != STATUS_OK) {
         return error->status;
     }
-    if (options->command == COMMAND_RECORD && record_check(options, error) != STATUS_OK) {
+    bool records = options->command == COMMAND_RECORD || options->command == COMMAND_SNAPSHOT;
+    if (records && record_check(options, error) != STATUS_OK) {
         return error->status;
     }
     if (machine->elf != NULL) {

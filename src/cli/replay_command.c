@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sandglass replay: a run again, as a log says. */
+/* sandglass replay and restore: a run again, as a log says, or on from a snapshot. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -45,11 +45,29 @@ static void consoles_place(const struct recording *recording, struct run_options
 
 /* -- The command ------------------------------------------------------------------------------- */
 
-static int replay(struct log *log, struct recording *recording,
-                  const struct options_source *source) {
+/** A snapshot is no log of inputs, and the other way round. */
+static enum status kind_check(struct log *log, enum command_kind command, struct error *error) {
+    bool snapshot = log_is_snapshot(log);
+    if (snapshot == (command == COMMAND_RESTORE)) {
+        return STATUS_OK;
+    }
+    if (command == COMMAND_RESTORE && log_defect(log) != NULL) {
+        return error_set(error, STATUS_BAD_INPUT, "%.300s: %s; restore another snapshot",
+                         log_name(log), log_defect(log));
+    }
+    return error_set(error, STATUS_BAD_INPUT, "%.300s: %s", log_name(log),
+                     snapshot ? "is a snapshot; use sandglass restore"
+                              : "is a log of inputs; use sandglass replay");
+}
+
+static int go_on(struct log *log, struct recording *recording,
+                 const struct options_source *source) {
     struct run_options options;
     struct error error;
     enum status status = recording_read(log, recording, &error);
+    if (status == STATUS_OK) {
+        status = kind_check(log, source->command, &error);
+    }
     if (status != STATUS_OK) {
         return cli_fail(&error);
     }
@@ -57,7 +75,9 @@ static int replay(struct log *log, struct recording *recording,
     if (result == 0) {
         options.log = log;
         options.log_path = log_name(log);
-        consoles_place(recording, &options);
+        if (source->command == COMMAND_REPLAY) {
+            consoles_place(recording, &options);
+        }
         result = (int)recording_compare(recording, &options, &error);
     }
     result = result != 0 ? cli_fail(&error) : run_options_run(&options, source->argv);
@@ -65,15 +85,15 @@ static int replay(struct log *log, struct recording *recording,
     return result;
 }
 
-int replay_command(int argc, char **argv) {
+static int command(int argc, char **argv, enum command_kind kind) {
     struct error error;
     if (argc < 2) {
-        error_set(&error, STATUS_USAGE,
-                  "replay: names no log; use sandglass replay FILE [OPTION]...");
+        error_set(&error, STATUS_USAGE, "%s: names no file; use sandglass %s FILE [OPTION]...",
+                  argv[0], argv[0]);
         return cli_fail(&error);
     }
     if (argv[1][0] == '-') {
-        run_options_help(COMMAND_REPLAY);
+        run_options_help(kind);
         return 0;
     }
     if (sandbox_possible()) {
@@ -83,18 +103,25 @@ int replay_command(int argc, char **argv) {
     struct log *log = recording == NULL ? NULL : log_open(argv[1], &error);
     int result;
     if (recording == NULL) {
-        error_set(&error, STATUS_USAGE, "replay: out of memory; free some and try again");
+        error_set(&error, STATUS_USAGE, "%s: out of memory; free some and try again", argv[0]);
     }
     if (log == NULL) {
         result = cli_fail(&error);
     } else {
-        result = replay(log, recording,
-                        &(struct options_source){.command = COMMAND_REPLAY,
-                                                 .argc = argc - 1,
-                                                 .argv = argv + 1,
-                                                 .recording = recording});
+        result =
+            go_on(log, recording,
+                  &(struct options_source){
+                      .command = kind, .argc = argc - 1, .argv = argv + 1, .recording = recording});
         (void)log_close(log, &error);
     }
     free(recording);
     return result;
+}
+
+int replay_command(int argc, char **argv) {
+    return command(argc, argv, COMMAND_REPLAY);
+}
+
+int restore_command(int argc, char **argv) {
+    return command(argc, argv, COMMAND_RESTORE);
 }

@@ -77,6 +77,7 @@ static unsigned groups_wanted(const struct run_options *options) {
     groups |= machine->time != TIME_LOCKSTEP || machine->uncounted ? SANDBOX_THREADS : 0;
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL && options->command != COMMAND_REPLAY ? SANDBOX_NETWORK : 0;
+    groups |= options->command == COMMAND_SNAPSHOT ? SANDBOX_DISKS : 0;
     groups |= options->command == COMMAND_RECORD ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
     for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
@@ -268,12 +269,36 @@ static void report_all(struct machine *machine, const struct run_options *option
     }
 }
 
+/** sandglass snapshot: stopping is what was wanted. */
+static void snapshot_keep(struct machine *machine, const struct run_options *options,
+                          struct machine_exit *end) {
+    struct error error;
+    if (options->command != COMMAND_SNAPSHOT || end->reason == EXIT_ERROR) {
+        return;
+    }
+    if (end->reason != EXIT_STOPPED && end->reason != EXIT_SIGNAL && end->reason != EXIT_USER) {
+        error_set(&error, STATUS_USAGE,
+                  "snapshot: the guest has ended before; let it stop earlier, by --stop-at");
+        end_spoil(end, &error);
+    } else if (machine_snapshot(machine, options->log, &error) != STATUS_OK) {
+        end_spoil(end, &error);
+    } else if (end->reason == EXIT_STOPPED) {
+        end->status = STATUS_OK;
+    }
+}
+
 /** The machine's life, from options to stats. */
 static int life(const struct run_options *options, struct console *console) {
     struct machine_exit end = {.reason = EXIT_ERROR};
     struct machine *machine = machine_new(&options->machine, console, &end.error);
+    if (machine != NULL && options->command == COMMAND_RESTORE &&
+        machine_restore(machine, options->log, &end.error) != STATUS_OK) {
+        machine_free(machine);
+        machine = NULL;
+    }
     if (machine != NULL) {
         end = run(machine, options);
+        snapshot_keep(machine, options, &end);
     } else {
         end.status = (int)end.error.status;
     }
@@ -316,7 +341,8 @@ static struct log *log_make(const struct run_options *options, struct error *err
         struct error why;
         log = log_create(options->log_path, recording->bytes, recording->size_bytes, &why);
         if (log == NULL) {
-            error_set(error, why.status, "--log %s", why.text);
+            error_set(error, why.status, "--%s %s",
+                      options->command == COMMAND_SNAPSHOT ? "file" : "log", why.text);
         }
     }
     free(recording);
@@ -351,6 +377,17 @@ static int run_replayed(struct run_options *options, struct console *console) {
     return run_with(options, console);
 }
 
+/* A snapshot is written when the run stands still; then stopping is what was wanted. */
+static int run_kept(struct run_options *options, struct console *console) {
+    struct error error;
+    options->log = log_make(options, &error);
+    if (options->log == NULL) {
+        return cli_fail(&error);
+    }
+    int result = run_with(options, console);
+    return log_close(options->log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
+}
+
 /* What goes wrong at the very end still is how the run ended. */
 static int run_with_drives(struct run_options *options, struct console *console) {
     static int (*const runs[])(struct run_options *, struct console *) = {
@@ -358,6 +395,8 @@ static int run_with_drives(struct run_options *options, struct console *console)
         [COMMAND_DEBUG] = run_with,
         [COMMAND_RECORD] = run_recorded,
         [COMMAND_REPLAY] = run_replayed,
+        [COMMAND_SNAPSHOT] = run_kept,
+        [COMMAND_RESTORE] = run_with,
     };
     struct error error;
     enum status status = drives_open(options, &error);

@@ -485,6 +485,73 @@ bool disk_flush(struct disk *disk) {
     return disk->overlay != NULL ? overlay_commit(disk->overlay) : store_sync(&disk->image);
 }
 
+/* -- Contents ---------------------------------------------------------------------------------- */
+
+static const uint64_t NO_BLOCK = UINT64_MAX;
+
+/** One block of contents, or a run of zeros. */
+static void blocks_tell(struct disk *disk, struct stream *stream, uint64_t block, uint64_t count,
+                        enum extent extent) {
+    uint8_t bytes[BLOCK_BYTES];
+    for (uint64_t i = 0; i < count; i += extent == EXTENT_ZEROS ? count : 1) {
+        uint64_t number = block + i, run = extent == EXTENT_ZEROS ? count : 0;
+        stream_u64(stream, &number);
+        stream_u64(stream, &run);
+        if (extent == EXTENT_OVERLAY) {
+            (void)overlay_read(disk->overlay, number, 1, bytes); /* a failure shows */
+            stream_bytes(stream, bytes, sizeof bytes);
+        }
+    }
+}
+
+static void contents_tell(struct disk *disk, struct stream *stream) {
+    uint64_t count = (disk->size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    uint64_t end = NO_BLOCK;
+    for (uint64_t block = 0; block < count;) {
+        enum extent extent;
+        uint64_t run = overlay_extent(disk->overlay, block, count - block, &extent);
+        if (extent != EXTENT_IMAGE) {
+            blocks_tell(disk, stream, block, run, extent);
+        }
+        block += run;
+    }
+    stream_u64(stream, &end);
+}
+
+static void contents_take(struct disk *disk, struct stream *stream) {
+    uint64_t count = (disk->size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    uint8_t bytes[BLOCK_BYTES];
+    for (;;) {
+        uint64_t block = 0, run = 0;
+        stream_u64(stream, &block);
+        if (block == NO_BLOCK || !stream_sound(stream)) {
+            return;
+        }
+        stream_u64(stream, &run);
+        if (!stream_expect(stream, block < count && run <= count - block,
+                           "holds a block that is not on the disk")) {
+            return;
+        }
+        if (run > 0) {
+            (void)overlay_zero(disk->overlay, block, run);
+        } else {
+            stream_bytes(stream, bytes, sizeof bytes);
+            (void)overlay_write(disk->overlay, block, 1, bytes);
+        }
+    }
+}
+
+void disk_contents(struct disk *disk, struct stream *stream) {
+    if (disk->read_only || !disk->temporary) {
+        return;
+    }
+    if (stream_sets(stream)) {
+        contents_take(disk, stream);
+    } else {
+        contents_tell(disk, stream);
+    }
+}
+
 /* -- The past ---------------------------------------------------------------------------------- */
 
 bool disk_can_mark(const struct disk *disk) {

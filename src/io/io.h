@@ -239,6 +239,12 @@ bool disk_flush(struct disk *disk);
 /** Has the host failed to read or write? Then fills error: STATUS_HOST_IO, or STATUS_BAD_INPUT for
  * an overlay whose contents are damaged. */
 bool disk_failed(const struct disk *disk, struct error *error);
+/**
+ * Walks what differs from the image, contents and all. Sets that of a fresh disk. Of an image or
+ * overlay that keeps what is written, it walks nothing: its file is where it is.
+ */
+void disk_contents(struct disk *disk, struct stream *stream);
+
 /* Marks, as of memory: a stack, numbered from 0. */
 
 /** Can it have marks? Not an image that is written to itself. */
@@ -349,6 +355,7 @@ enum log_kind {
     LOG_ANSWER,  /* idx: shared folder; its reply to the instruction at this place */
     LOG_RATE,    /* what a step costs from now on */
     LOG_HASH,    /* of the state */
+    LOG_STATE,   /* of snapshots: a piece of the machine's state */
     LOG_END,     /* how the run ended: nothing comes behind it */
     LOG_KINDS
 };

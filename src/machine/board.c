@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The board: which devices there are, where, and which wire leads where. */
 #include "machine/machine.h"
+#include "machine/past.h"
 #include "machine/ticker.h"
 
 #include <stdlib.h>

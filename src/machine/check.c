@@ -53,9 +53,9 @@ struct check {
     struct shared_folder shares[SHARES_MAX];                  /* and folders */
     struct heard heard[SHARES_MAX];
     struct buffer mine, other; /* pictures of the two */
-    uint64_t looked_steps; /* total, when all was last the same */
-    unsigned vcpu;         /* of the present grant */
-    uint64_t from_steps;   /* total, before it */
+    uint64_t looked_steps;     /* total, when all was last the same */
+    unsigned vcpu;             /* of the present grant */
+    uint64_t from_steps;       /* total, before it */
     size_t place_count;
     struct place places[CHECK_GRANT_STEPS_MAX];
     bool differs;
@@ -143,6 +143,10 @@ struct check *check_new(struct machine *machine, struct error *error) {
 
 enum status check_boot(struct check *check, struct error *error) {
     return machine_boot(check->shadow, error);
+}
+
+struct machine *check_shadow(struct check *check) {
+    return check->shadow;
 }
 
 void check_free(struct check *check) {

@@ -8,6 +8,7 @@
  * Where one stands, having gone back to something, is before it: before the instruction of a
  * breakpoint, and before the one that touched what is watched. */
 #include "machine/debug.h"
+#include "machine/past.h"
 
 static enum status refused(struct error *error) {
     return error_set(error, STATUS_USAGE,

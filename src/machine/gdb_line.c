@@ -6,6 +6,7 @@
  * whom it stops. While it stands still, its output still goes out. A debugger that is gone leaves
  * it as it is, standing or running; one that has said that it leaves lets it run. */
 #include "machine/gdb.h"
+#include "machine/past.h"
 
 #include <stdlib.h>
 #include <string.h>

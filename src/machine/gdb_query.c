@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Questions of gdb's about what it talks to, and the commands that a person gives by `monitor`. */
 #include "machine/gdb.h"
+#include "machine/past.h"
 
 #include <inttypes.h>
 #include <stdio.h>

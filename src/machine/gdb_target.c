@@ -2,6 +2,7 @@
 /* A hart as gdb sees it: registers by number, memory by address. Looking changes nothing: no walk
  * marks a page table, no TLB is filled, no device is read. */
 #include "machine/gdb.h"
+#include "machine/past.h"
 
 #include <string.h>
 

@@ -25,6 +25,16 @@ void machine_parts_state(struct machine *machine, struct stream *stream) {
     stream_constant(stream, off, "is of a machine that is switched off");
 }
 
+/* What setting memory has stirred up does not count. */
+void machine_settle(struct machine *machine) {
+    machine->asked = (struct asked){0};
+    machine->turn_vcpu = VCPU_NONE;
+    machine->steps = sched_steps(&machine->sched);
+    for (unsigned i = 0; i < machine->harts.count; i++) {
+        harts_end_turn(&machine->harts, i);
+    }
+}
+
 void machine_state(struct machine *machine, struct stream *stream) {
     machine_parts_state(machine, stream);
     ram_state(&machine->bus.ram, stream);

@@ -14,6 +14,7 @@
  * 5. What is let in can be recorded, and then be let in again at the very place where it was:
  *    gate.c. */
 #include "machine/gate.h"
+#include "machine/past.h"
 #include "machine/machine.h"
 
 enum {

@@ -311,6 +311,21 @@ void machine_check_dump(const struct machine *machine, struct stream *to);
 struct machine_exit machine_debug(struct machine *machine, struct console *console, bool waits,
                                   const struct run_callbacks *callbacks);
 
+/* -- snapshot.c: a machine in a file ----------------------------------------------------------- */
+
+/**
+ * Writes the state of a machine that stands still: one that has been stopped, or never ran.
+ * @param log  Fresh; nothing else goes into it.
+ */
+enum status machine_snapshot(struct machine *machine, struct log *log, struct error *error);
+/** Does it hold a state, and not inputs? */
+bool log_is_snapshot(struct log *log);
+/**
+ * Sets the state of a fresh machine, which was built as the log's header says.
+ * @errors STATUS_BAD_INPUT: damaged, or of another machine; then the machine can only be freed.
+ */
+enum status machine_restore(struct machine *machine, struct log *log, struct error *error);
+
 /* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
 
 enum { STATE_HASH_CHARS = 33 }; /* 32 hex digits and the end */
@@ -525,8 +540,8 @@ struct gate {
     int64_t hash_due_ns; /* recording: host time of the next hash, or total steps */
     uint64_t hash_due_steps;
 
-    bool goes_on;          /* replaying: behind the end of the log, recording goes on */
-    bool ended;            /* the log had the run end here */
+    bool goes_on; /* replaying: behind the end of the log, recording goes on */
+    bool ended;   /* the log had the run end here */
     struct share_way ways[SHARES_MAX];
     struct log_place same; /* the last place that was found to be as it was recorded */
 };
@@ -640,52 +655,8 @@ void inlets_watch(struct machine *machine, bool admits);
 /** The outside hears nothing from now on, or hears again. */
 void inlets_mute(struct machine *machine, bool mutes);
 
-/* past.c: going back in time. */
-
-struct position machine_position(const struct machine *machine);
-bool position_before(struct position a, struct position b);
-
-/** Can this machine go back at all: one thread, no disk that is written to itself? */
-bool past_possible(const struct machine *machine);
-/** Between turns: makes now a moment to go back to. @return false: out of memory, no moments. */
-bool past_mark(struct machine *machine);
-/** Moments, numbered from 0, the oldest. None once the host had no memory to keep them. */
-size_t past_count(struct machine *machine);
-struct position past_position(const struct machine *machine, size_t idx);
-/** What the moments cost the host [bytes]. */
-uint64_t past_bytes(const struct machine *machine);
-/**
- * Between turns: the machine is as it was at a moment, which stays; later ones are gone. What it
- * does again, up to where it has been, nobody hears.
- */
-void past_back(struct machine *machine, size_t idx);
-/** A moment is not needed any more; those behind it move down by one. */
-void past_forget(struct machine *machine, size_t idx);
-void past_forget_all(struct machine *machine);
-/** Steps until the run is where it has been; UINT64_MAX when it is. */
-uint64_t past_left_steps(const struct machine *machine);
-/** To be called when the position has moved: is it there? */
-void past_look(struct machine *machine);
 /** run.c: from now on all harts have that rate. */
 void rates_change(struct machine *machine, struct rate rate);
-
-/* travel.c: moments kept while a run goes on, and going to places near them. */
-
-/**
- * From now on moments are kept, the first one here; those there were are gone.
- * @return false: the run cannot go back, or the host has no memory for it.
- */
-bool travel_begin(struct machine *machine);
-/** Between turns: takes a moment when it is time to. */
-void travel_look(struct machine *machine);
-/** Between turns: takes one. */
-void travel_mark(struct machine *machine);
-/** Goes back to the last moment before a place. @return false: there is none. */
-bool travel_back(struct machine *machine, struct position before);
-/** Goes back to the first moment. */
-void travel_first(struct machine *machine);
-/** Goes to @p goal, which lies about @p steps after the start of the run. */
-enum pause travel_forth(struct machine *machine, const struct goal *goal, uint64_t steps);
 
 /* parallel.c: harts on threads of their own. */
 
@@ -722,6 +693,8 @@ struct check *check_new(struct machine *machine, struct error *error);
 enum status check_boot(struct check *check, struct error *error);
 /** NULL is fine. */
 void check_free(struct check *check);
+/** The second machine. */
+struct machine *check_shadow(struct check *check);
 /** Asks the second schedule, too. @return false: something differs, and the run has ended. */
 bool check_next(struct check *check, const struct turn *turn);
 /** After the first machine has run, and before what its guest asked for is done. */
@@ -768,6 +741,8 @@ void stopwatch_switch(struct stopwatch *stopwatch, enum activity activity);
 
 /** hash.c: walks all of the state but RAM; a machine that has ended can't be set. */
 void machine_parts_state(struct machine *machine, struct stream *stream);
+/** hash.c: after a walk that has set them all: what follows from it. */
+void machine_settle(struct machine *machine);
 /** hash.c: walks all of the state. */
 void machine_state(struct machine *machine, struct stream *stream);
 

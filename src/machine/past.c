@@ -15,6 +15,7 @@
  * 4. The moments' number in the stack is that of the marks everywhere. If any of these is lost for
  *    want of memory, all moments are. */
 #include "machine/gate.h"
+#include "machine/past.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,20 +158,13 @@ uint64_t past_bytes(const struct machine *machine) {
 
 /* -- Going back -------------------------------------------------------------------------------- */
 
-/* What has been felt on the way to the moment stands in the walk; what writing memory has stirred
- * up does not count. */
 static void parts_set(struct machine *machine, struct buffer *parts) {
     struct stream stream = buffer_set(parts);
     machine->exit = (struct machine_exit){0};
     machine_parts_state(machine, &stream);
     sched_counts_state(&machine->sched, &stream);
     ensure(stream_sound(&stream) && parts->taken_bytes == parts->size_bytes);
-    machine->asked = (struct asked){0};
-    machine->turn_vcpu = VCPU_NONE;
-    machine->steps = sched_steps(&machine->sched);
-    for (unsigned i = 0; i < machine->harts.count; i++) {
-        harts_end_turn(&machine->harts, i);
-    }
+    machine_settle(machine);
 }
 
 void past_back(struct machine *machine, size_t idx) {

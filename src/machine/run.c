@@ -20,6 +20,7 @@
  *    the schedule says. A goal in time is found by asking, before each grant, how many steps lie
  *    before it, so no round ends early for it. */
 #include "machine/gate.h"
+#include "machine/past.h"
 #include "machine/machine.h"
 
 enum {

@@ -9,6 +9,7 @@
  * the least gap, seen from here, goes before its time. The first is where travelling began, and
  * stays. */
 #include "machine/machine.h"
+#include "machine/past.h"
 
 enum {
     MOMENT_NS = 50000000,

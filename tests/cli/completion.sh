@@ -40,14 +40,14 @@ commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' stdout | sorted)
 completed 'sandglass '
 expect_equal 'commands and their completion' "$commands" "$(echo "${offered//--*/}" | xargs |
     sorted)"
-offers 'sandglass r' 'run record replay'
+offers 'sandglass r' 'run record replay restore'
 offers 'sandglass --v' --version
 offers 'sandglass x' ''
 
 # -- Options of those who run machines: the program, the completion and the manual page name the
 # same ones.
 options=''
-for what in run record 'replay x.sgl'; do
+for what in run record snapshot 'replay x.sgl' 'restore x.snap'; do
     expect 0 '' "${what% *}" --help
     taken=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
     completed "sandglass $what "

@@ -196,7 +196,7 @@ expect 64 '--drive with persist or overlay=' record --log b.sgl --elf echo.elf \
 expect 64 'is of sandglass record' run --elf echo.elf --log b.sgl
 expect 64 'is of sandglass replay' record --elf echo.elf --log b.sgl --to 5
 expect 64 'is as it was recorded' replay a.sgl --memory 1G
-expect 64 'names no log' replay
+expect 64 'names no file' replay
 expect 74 '--log /nonexistent/b.sgl: cannot be written' record --log /nonexistent/b.sgl \
     --elf echo.elf
 expect 65 'No such file' record --log b.sgl --elf none.elf
