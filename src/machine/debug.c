@@ -39,6 +39,28 @@ enum status debug_seek(struct machine *machine, uint64_t steps, struct error *er
     return STATUS_OK;
 }
 
+/** Could some hart be past that time? Inside a round one may be a quantum ahead. */
+static bool time_passed(const struct machine *machine, vtime at_ns) {
+    vtime ahead_ns = sched_virtual(&machine->sched) + machine->sched.quantum_ns;
+    return ahead_ns > at_ns;
+}
+
+enum status debug_seek_time(struct machine *machine, vtime at_ns, struct error *error) {
+    struct goal goal = goal_none;
+    goal.at_ns = at_ns;
+    while (time_passed(machine, at_ns) && machine->steps > 0) {
+        if (!machine->travels) {
+            return refused(error);
+        }
+        if (!travel_back(machine, machine_position(machine))) {
+            travel_first(machine);
+            break;
+        }
+    }
+    (void)machine_go(machine, &goal);
+    return STATUS_OK;
+}
+
 enum status debug_snapshot(struct machine *machine, struct error *error) {
     if (!machine->travels) {
         return refused(error);

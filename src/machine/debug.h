@@ -22,6 +22,8 @@ enum reverse debug_reverse_step(struct machine *machine, unsigned hart, struct e
 enum reverse debug_reverse_continue(struct machine *machine, struct error *error);
 /** To a number of total steps, forwards or back. */
 enum status debug_seek(struct machine *machine, uint64_t steps, struct error *error);
+/** To before the first step at a VIRTUAL time or later (struct goal), forwards or back. */
+enum status debug_seek_time(struct machine *machine, vtime at_ns, struct error *error);
 /** Keeps what seeking back to here would need. */
 enum status debug_snapshot(struct machine *machine, struct error *error);
 

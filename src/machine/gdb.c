@@ -106,17 +106,6 @@ static void stop_begin(struct gdb *gdb, unsigned signal, unsigned hart) {
     gdb->hart_run = hart;
 }
 
-static void stop_hit(struct gdb *gdb, const struct hit *hit) {
-    static const char *const names[] = {
-        [POINT_WRITE] = "watch", [POINT_READ] = "rwatch", [POINT_ACCESS] = "awatch"};
-    stop_begin(gdb, SIGNAL_TRAP, hit->hart == HIT_BY_DEVICE ? gdb->hart_run : hit->hart);
-    if (hit->point.kind == POINT_BREAK) {
-        text_add(&gdb->stop, hit->point.tag == TAG_HARDWARE ? "hwbreak:;" : "swbreak:;");
-    } else if (hit->point.kind != POINT_PHYSICAL) {
-        text_add(&gdb->stop, "%s:%" PRIx64 ";", names[hit->point.kind], hit->address);
-    }
-}
-
 /** A line on gdb's console. */
 static void say(struct gdb *gdb, const struct text *line) {
     text_clear(&gdb->reply);
@@ -139,6 +128,19 @@ static void say_physical(struct gdb *gdb, const struct hit *hit) {
     text_free(&line);
 }
 
+static void stop_hit(struct gdb *gdb, const struct hit *hit) {
+    static const char *const names[] = {
+        [POINT_WRITE] = "watch", [POINT_READ] = "rwatch", [POINT_ACCESS] = "awatch"};
+    stop_begin(gdb, SIGNAL_TRAP, hit->hart == HIT_BY_DEVICE ? gdb->hart_run : hit->hart);
+    if (hit->point.kind == POINT_BREAK) {
+        text_add(&gdb->stop, hit->point.tag == TAG_HARDWARE ? "hwbreak:;" : "swbreak:;");
+    } else if (hit->point.kind != POINT_PHYSICAL) {
+        text_add(&gdb->stop, "%s:%" PRIx64 ";", names[hit->point.kind], hit->address);
+    } else {
+        say_physical(gdb, hit);
+    }
+}
+
 static void stop_tell(struct gdb *gdb) {
     gdb->wish = GDB_STAY;
     text_clear(&gdb->reply);
@@ -153,16 +155,12 @@ static bool range_goes_on(const struct gdb *gdb) {
 }
 
 void gdb_stopped(struct gdb *gdb, enum pause pause) {
-    const struct hit *hit = machine_hit(gdb->machine);
     if (pause == PAUSE_GOAL && range_goes_on(gdb)) {
         gdb->goal.hart_steps++;
         return;
     }
     if (pause == PAUSE_HIT) {
-        stop_hit(gdb, hit);
-        if (hit->point.kind == POINT_PHYSICAL) {
-            say_physical(gdb, hit);
-        }
+        stop_hit(gdb, machine_hit(gdb->machine));
     } else {
         bool stepped = gdb->goal.hart_steps != UINT64_MAX;
         stop_begin(gdb, pause == PAUSE_ASKED ? SIGNAL_INTERRUPT : SIGNAL_TRAP,

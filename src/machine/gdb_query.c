@@ -210,18 +210,36 @@ static bool number_read(const char **words, uint64_t *value) {
     return some;
 }
 
-static void seek(struct gdb *gdb, const char *words, struct text *answer) {
-    struct error error;
-    uint64_t steps;
-    if (!number_read(&words, &steps) || *words != '\0') {
-        text_add(answer, "seek STEPS: a number of steps of all harts\n");
-    } else if (debug_seek(gdb->machine, steps, &error) != STATUS_OK) {
-        text_add(answer, "%s\n", error.text);
+/** How going to another place went. */
+static void tell_place(const struct gdb *gdb, enum status status, const struct error *error,
+                       struct text *answer) {
+    if (status != STATUS_OK) {
+        text_add(answer, "%s\n", error->text);
     } else {
         text_add(answer,
                  "after %" PRIu64 " steps; tell gdb by `maintenance flush "
                  "register-cache`\n",
                  gdb->machine->steps);
+    }
+}
+
+static void seek(struct gdb *gdb, const char *words, struct text *answer) {
+    struct error error;
+    uint64_t steps;
+    if (!number_read(&words, &steps) || *words != '\0') {
+        text_add(answer, "seek STEPS: a number of steps of all harts\n");
+    } else {
+        tell_place(gdb, debug_seek(gdb->machine, steps, &error), &error, answer);
+    }
+}
+
+static void seek_time(struct gdb *gdb, const char *words, struct text *answer) {
+    struct error error;
+    uint64_t ns;
+    if (!number_read(&words, &ns) || *words != '\0' || ns >= (uint64_t)VTIME_NEVER) {
+        text_add(answer, "seek-time NS: nanoseconds of VIRTUAL time\n");
+    } else {
+        tell_place(gdb, debug_seek_time(gdb->machine, (vtime)ns, &error), &error, answer);
     }
 }
 
@@ -287,6 +305,7 @@ static const struct command commands[] = {
     {"stats", "", "numbers of the run so far", tell_stats},
     {"hash", "", "the state hash", tell_hash},
     {"seek", " STEPS", "go to that number of steps of all harts", seek},
+    {"seek-time", " NS", "go to before the first step at that VIRTUAL time or later", seek_time},
     {"snapshot", "", "keep what going back to here needs", snapshot},
     {"read", " ADDRESS COUNT", "show physical memory", read_physical},
     {"watch", " ADDRESS COUNT", "stop after writes to physical memory, devices' too", watch},

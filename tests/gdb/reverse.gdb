@@ -67,6 +67,15 @@ reverse-step
 reverse-continue
 printf "= the beginning: %d steps\n", $mcycle
 #= the beginning: 0 steps
+monitor seek-time 50000
+maintenance flush register-cache
+thread 1
+printf "= %d steps of 8 ns\n", $mcycle
+#= 6250 steps of 8 ns
+monitor seek-time 8
+maintenance flush register-cache
+printf "= %d step\n", $mcycle
+#= 1 step
 tbreak work if hart == 0 && round == 100
 continue
 printf "= there again: %d\n", $mcycle - $here

@@ -433,6 +433,11 @@ static void monitor_answers(void **state) {
     assert_non_null(strstr(monitor(fixture, "fly"), "no such command"));
     assert_null(strstr(monitor(fixture, "help"), "no such command"));
     assert_non_null(strstr(monitor(fixture, "seek"), "a number"));
+    assert_non_null(strstr(monitor(fixture, "seek-time 30000"), "after "));
+    assert_non_null(strstr(monitor(fixture, "time"), "hart 0     3750 steps, 30000 ns\n"));
+    assert_non_null(strstr(monitor(fixture, "time"), "hart 1     2500 steps, 20000 ns\n"));
+    assert_non_null(strstr(monitor(fixture, "seek-time -1"), "nanoseconds"));
+    assert_non_null(strstr(monitor(fixture, "seek-time 9223372036854775807"), "nanoseconds"));
     expect_answer(fixture, "qRcmd,6", "E22");
     expect_answer(fixture, "qRcmd,6g", "E22");
 }
