@@ -241,9 +241,7 @@ enum flow mmu_atomic(struct hart *hart, const struct request *request, paddr *ad
     if (fault != FAULT_NONE) {
         return mmu_fault(hart, request->access, fault, request->address);
     }
-    struct request whole = *request;
-    whole.atomic = request->access == ACCESS_WRITE;
-    access_look(hart, &whole, *address);
+    access_look(hart, request, *address);
     return FLOW_NEXT;
 }
 

@@ -45,7 +45,9 @@ static inline enum flow exec_atomic(struct hart *hart, const struct insn *insn, 
     struct request request = {.address = hart->x[insn->rs1],
                               .size_bytes = size_bytes,
                               .access = access,
-                              .priv = mmu_data_privilege(hart)};
+                              .priv = mmu_data_privilege(hart),
+                              .atomic = access == ACCESS_WRITE && insn->op != OP_sc_w &&
+                                        insn->op != OP_sc_d};
     const struct tlb_entry *entry = mmu_entry(hart, request.address);
     const struct ram *ram = &hart->harts->bus->ram;
     uint64_t page = access == ACCESS_READ ? entry->read_page : entry->write_page;

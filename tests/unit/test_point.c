@@ -20,7 +20,29 @@ static const uint32_t loop[] = {
 #define STORE_AT (BOARD_RAM_BASE + 12)
 #define WORD_AT (BOARD_RAM_BASE + 0x1100)
 
-/** A run of the loop. */
+/* Touches the first word of a page in every way there is. */
+static const uint32_t kinds[] = {
+    0x00001317, /* auipc    t1, 1 */
+    0x00300393, /* li       t2, 3 */
+    0x007332af, /* amoadd.d t0, t2, (t1) */
+    0x100332af, /* lr.d     t0, (t1) */
+    0x18533e2f, /* sc.d     t3, t0, (t1) */
+    0xfe533e23, /* sd       t0, -4(t1) */
+    0x0043200f, /* cbo.zero (t1) */
+    0xffc33283, /* ld       t0, -4(t1) */
+    0xfe9ff06f, /* jal      zero, -24 */
+};
+#define PAGE_AT (BOARD_RAM_BASE + 0x1000)
+
+/** Code at the start of RAM. */
+struct program {
+    const uint32_t *words;
+    size_t size_bytes;
+};
+static const struct program looping = {loop, sizeof loop};
+static const struct program touching = {kinds, sizeof kinds};
+
+/** A run of a program. */
 struct subject {
     struct machine *machine;
     struct console *console;
@@ -41,10 +63,10 @@ static bool hit_note(void *owner, const struct hit *hit, uint64_t steps) {
     return subject->pauses;
 }
 
-static void subject_make(struct subject *subject, const struct folder *folder, enum engine engine,
-                         unsigned harts) {
-    struct bytes code = bytes_new(sizeof loop, 0);
-    memcpy(code.at, loop, sizeof loop);
+static void subject_make_of(struct subject *subject, const struct folder *folder,
+                            const struct program *program, enum engine engine, unsigned harts) {
+    struct bytes code = bytes_new(program->size_bytes, 0);
+    memcpy(code.at, program->words, program->size_bytes);
     *subject = (struct subject){.path = folder_write(folder, "loop", code)};
     struct machine_options options = {
         .bios = subject->path,
@@ -67,6 +89,11 @@ static void subject_make(struct subject *subject, const struct folder *folder, e
     subject->machine = machine_new(&options, subject->console, &error);
     assert_non_null(subject->hits);
     assert_non_null(subject->machine);
+}
+
+static void subject_make(struct subject *subject, const struct folder *folder, enum engine engine,
+                         unsigned harts) {
+    subject_make_of(subject, folder, &looping, engine, harts);
 }
 
 static void subject_free(struct subject *subject) {
@@ -196,6 +223,83 @@ static void accesses_are_both(void **state) {
     subject_free(&subject);
 }
 
+/** An instruction that touches the word, and how: offset of its pc. */
+struct touch {
+    unsigned at;
+    bool reads, writes;
+    unsigned size_bytes;
+};
+
+static const struct touch touches[] = {
+    {0x08, true, true, 8},                                                  /* amoadd */
+    {0x0c, true, false, 8}, {0x10, false, true, 8}, {0x14, false, true, 4}, /* its second half */
+    {0x18, false, true, 8}, /* cbo.zero: as much as is told */
+    {0x1c, true, false, 4},
+};
+
+static bool touch_meets(const struct touch *touch, enum point_kind kind) {
+    bool reads = kind == POINT_READ || kind == POINT_ACCESS;
+    return (touch->writes && kind != POINT_READ) || (touch->reads && reads);
+}
+
+/* Each instruction once a round, in their order, whatever else it touches. */
+static void expect_touches(const struct folder *folder, enum engine engine, enum point_kind kind) {
+    struct subject subject;
+    char hash[STATE_HASH_CHARS];
+    const struct point point = {.kind = kind, .address = PAGE_AT, .size_bytes = 8};
+    subject_make_of(&subject, folder, &touching, engine, 1);
+    assert_true(points_add(&subject.machine->harts, &point));
+    subject_run(&subject, hash);
+    size_t next = 0;
+    for (size_t i = 0; i < subject.hit_count; i++) {
+        const struct hit *hit = &subject.hits[i];
+        while (!touch_meets(&touches[next], kind)) {
+            next = (next + 1) % COUNT(touches);
+        }
+        const struct touch *touch = &touches[next];
+        assert_int_equal(hit->pc, BOARD_RAM_BASE + touch->at);
+        assert_int_equal(hit->wrote, touch->writes);
+        assert_int_equal(hit->address, PAGE_AT);
+        assert_int_equal(hit->size_bytes, touch->size_bytes);
+        assert_true(hit->wrote || hit->old == hit->now);
+        next = (next + 1) % COUNT(touches);
+    }
+    assert_in_range(subject.hit_count, 2 * STOP_STEPS / 7, 6 * STOP_STEPS / 7);
+    subject_free(&subject);
+}
+
+static void all_kinds_of_accesses_are_seen(void **state) {
+    for (enum point_kind kind = POINT_WRITE; kind <= POINT_PHYSICAL; kind++) {
+        expect_touches(*state, ENGINE_INTERP, kind);
+        expect_touches(*state, ENGINE_AUTO, kind);
+    }
+}
+
+/* As DMA does; what is written beside it is not met. */
+static void devices_are_seen(void **state) {
+    struct subject subject;
+    struct hit hit;
+    const struct point word = {.kind = POINT_PHYSICAL, .address = WORD_AT, .size_bytes = 2};
+    const uint8_t bytes[] = {1, 2, 3, 4};
+    subject_make(&subject, *state, ENGINE_AUTO, 1);
+    struct harts *harts = &subject.machine->harts;
+    struct ram *ram = &subject.machine->bus.ram;
+    assert_true(points_add(harts, &word));
+    assert_true(ram_write(ram, WORD_AT - 4, bytes, 4));
+    assert_false(points_take(harts, &hit));
+    assert_true(ram_write(ram, WORD_AT + 2, bytes, 4));
+    assert_false(points_take(harts, &hit));
+    assert_true(ram_write(ram, WORD_AT - 3, bytes, 4));
+    assert_true(points_take(harts, &hit));
+    assert_int_equal(hit.hart, HIT_BY_DEVICE);
+    assert_int_equal(hit.address, WORD_AT);
+    assert_int_equal(hit.size_bytes, 1);
+    assert_int_equal(hit.old, 0);
+    assert_int_equal(hit.now, 4);
+    assert_false(points_take(harts, &hit));
+    subject_free(&subject);
+}
+
 static bool few_hits(void *owner, const struct hit *hit, uint64_t steps) {
     (void)hit, (void)steps;
     return ++*(unsigned *)owner == 5;
@@ -268,6 +372,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(points_are_met_exactly, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(values_are_told, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(accesses_are_both, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(all_kinds_of_accesses_are_seen, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(devices_are_seen, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(points_go, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(met_once, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(outside_ram_is_refused, folder_make, folder_remove),
