@@ -78,7 +78,8 @@ static unsigned groups_wanted(const struct run_options *options) {
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL && options->command != COMMAND_REPLAY ? SANDBOX_NETWORK : 0;
     groups |= options->command == COMMAND_SNAPSHOT ? SANDBOX_DISKS : 0;
-    groups |= options->command == COMMAND_RECORD ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
+    bool records = options->command == COMMAND_RECORD || options->gdb != NULL;
+    groups |= records ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
     for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
     }
@@ -388,15 +389,37 @@ static int run_kept(struct run_options *options, struct console *console) {
     return log_close(options->log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
 }
 
+/* Who may go back wants what came in on the way to come in again: it is kept in a nameless file. */
+static int run_live(struct run_options *options, struct console *console) {
+    struct error error;
+    if (options->gdb == NULL) {
+        return run_with(options, console);
+    }
+    struct log *log = log_create(NULL, "", 0, &error);
+    if (log == NULL) {
+        return cli_fail(&error);
+    }
+    options->machine.gate = (struct gate_options){
+        .mode = GATE_RECORDS,
+        .log = log,
+        .hash_steps = HASH_NEVER,
+        .to_steps = UINT64_MAX,
+        .to_ns = VTIME_NEVER,
+    };
+    int result = run_with(options, console);
+    (void)log_close(log, &error); /* it is gone with the run in any case */
+    return result;
+}
+
 /* What goes wrong at the very end still is how the run ended. */
 static int run_with_drives(struct run_options *options, struct console *console) {
     static int (*const runs[])(struct run_options *, struct console *) = {
-        [COMMAND_RUN] = run_with,
-        [COMMAND_DEBUG] = run_with,
+        [COMMAND_RUN] = run_live,
+        [COMMAND_DEBUG] = run_live,
         [COMMAND_RECORD] = run_recorded,
         [COMMAND_REPLAY] = run_replayed,
         [COMMAND_SNAPSHOT] = run_kept,
-        [COMMAND_RESTORE] = run_with,
+        [COMMAND_RESTORE] = run_live,
     };
     struct error error;
     enum status status = drives_open(options, &error);

@@ -72,7 +72,7 @@ bool inlets_admit(struct machine *machine) {
             left--;
         }
     }
-    if (came && machine->travels) { /* what runs again would lack it */
+    if (came && machine->travels && machine->gate.mode == GATE_OPEN) { /* it would be lacked */
         (void)travel_begin(machine);
     }
     return came;
