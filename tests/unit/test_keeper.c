@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "cli/cli.h"
+#include "pty_test.h"
 
 /** A run's outputs in a folder, and their keeper. */
 struct rig {
@@ -150,6 +151,7 @@ static void test_is_not_there_for_nothing(void **state) {
 
 /* Files and links of consoles are there until the run's end, and the run takes none away. */
 static void test_takes_away_what_consoles_leave(void **state) {
+    pty_needed();
     struct error error;
     struct outputs outputs = {0};
     struct outside outside = {0};

@@ -2,6 +2,7 @@
 /* Each part of a run that talks to the host does so inside the sandbox, with its own group and no
  * other: disks, networks, shared folders, consoles on sockets. */
 #include "net_test.h"
+#include "pty_test.h"
 #include "sandbox_test.h"
 #include "share_test.h"
 
@@ -315,6 +316,7 @@ static int pty_use(void *of) {
 
 static void test_pseudo_terminals(void **state) {
     (void)state;
+    pty_needed();
     SKIP_WITHOUT_SANDBOX();
     struct console_deed deed = {0};
     expect_works(SANDBOX_BASE, &(struct deed){pty_prepare, pty_use, &deed});

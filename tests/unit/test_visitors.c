@@ -9,6 +9,7 @@
 #include <termios.h>
 
 #include "net_test.h"
+#include "pty_test.h"
 
 enum { PATIENCE_MS = 3000, PATH_CHARS = 100 };
 
@@ -249,6 +250,7 @@ static void test_words(void **state) {
 
 static void test_pseudo_terminal(void **state) {
     (void)state;
+    pty_needed();
     struct place place;
     struct termios termios;
     place_make(&place, "pty");
@@ -277,6 +279,7 @@ static void test_pseudo_terminal(void **state) {
 
 static void test_a_link_that_cannot_be(void **state) {
     (void)state;
+    pty_needed();
     struct place place;
     struct error error = {0};
     place_make(&place, "pty");
@@ -291,6 +294,7 @@ static void test_a_link_that_cannot_be(void **state) {
 /* A line that nobody has opened must not end waits again and again. */
 static void test_waiting_for_nobody(void **state) {
     (void)state;
+    pty_needed();
     struct place place;
     static const char *const kinds[] = {"unix", "pty"};
     for (unsigned i = 0; i < COUNT(kinds); i++) {
@@ -345,6 +349,7 @@ static unsigned drained(int fd) {
  * on. What comes later is said to whoever reads again. */
 static void test_readers_who_take_nothing(void **state) {
     (void)state;
+    pty_needed();
     struct place socket_place, line_place;
     place_make(&socket_place, "unix");
     place_make(&line_place, "pty");
@@ -428,6 +433,7 @@ static unsigned open_files(void) {
 
 static void test_nothing_stays_open(void **state) {
     (void)state;
+    pty_needed();
     static const char *const kinds[] = {"unix", "pty", "file"};
     unsigned before = open_files();
     for (unsigned i = 0; i < COUNT(kinds); i++) {
