@@ -10,6 +10,9 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 sandglass=$(realpath "${SANDGLASS:-$root/out/sandglass}")
 work=$(mktemp -d "${TMPDIR:-/tmp}/sandglass-cli.XXXXXX")
 cd "$work" || exit 70
+# Some containers have no pseudo-terminals; what needs them is left out there.
+ptys=$(python3 -c 'import os; os.openpty(); print("yes")' 2>/dev/null)
+[ -n "$ptys" ] || echo 'skipped: no pseudo-terminals here'
 checks=0
 failures=0
 
