@@ -6,7 +6,7 @@
  * behind one moment after the other, so each is run at most twice.
  *
  * Where one stands, having gone back to something, is before it: before the instruction of a
- * breakpoint, and before the one that touched what is watched. */
+ * breakpoint, and before the one that touched what is watched, once gdb has taken its step. */
 #include "machine/debug.h"
 #include "machine/past.h"
 
@@ -113,12 +113,18 @@ static uint64_t steps_before(const struct hit *hit, uint64_t steps) {
     return behind ? steps - 1 : steps;
 }
 
+/* RISC-V's watchpoints strike before their access, so gdb takes one more step by itself to see what
+ * it did. Backwards, that is the step from behind the access to before it. */
+static uint64_t steps_to_stand(const struct hit *hit, uint64_t steps) {
+    return hit->point.kind == POINT_PHYSICAL ? steps_before(hit, steps) : steps;
+}
+
 static bool search_note(void *owner, const struct hit *hit, uint64_t steps) {
     struct search *search = owner;
     uint64_t before = steps_before(hit, steps);
     if (before < search->end_steps) {
         search->any = true;
-        search->steps = before;
+        search->steps = steps_to_stand(hit, steps);
         search->hit = *hit;
     }
     return false;

@@ -10,7 +10,10 @@
  * 2. `continue` is that of all harts: no packet makes one of them wait for another, as that would
  *    be another machine. So vCont's actions are: the first hart that is to step, or all go.
  * 3. Looking has no effect (gdb_target.c); every change passes through debug_edit().
- * 4. A packet that makes no sense gets an error, one that is unknown the empty reply.
+ * 4. gdb takes a watchpoint of RISC-V's to strike before its access, and lets that happen by one
+ *    step, or by a breakpoint behind it. Ours strike behind. So until the machine is to move, the
+ *    hart's pc is told as that of the access; and the step that comes next has been taken.
+ * 5. A packet that makes no sense gets an error, one that is unknown the empty reply.
  *
  *      gdb                         here
  *      $vCont;s:1;c#..         --> wish = GDB_GO, goal.hart_steps = steps of hart 0 + 1
@@ -88,6 +91,18 @@ static void thread_alive(struct gdb *gdb, const char *at) {
     reply_done(gdb, thread_read(gdb, &at, &hart) && *at == '\0', ERROR_THREAD);
 }
 
+/* -- What gdb sees ----------------------------------------------------------------------------- */
+
+/** A register of a hart, as gdb is to have it: see 4 above. */
+static unsigned register_look(const struct gdb *gdb, unsigned hart, unsigned number,
+                              uint64_t *value) {
+    unsigned size_bytes = target_read(gdb->machine, hart, number, value);
+    if (gdb->done && number == REGISTER_PC && hart == machine_hit(gdb->machine)->hart) {
+        *value = machine_hit(gdb->machine)->pc;
+    }
+    return size_bytes;
+}
+
 /* -- Why it stopped ---------------------------------------------------------------------------- */
 
 /** Begins the reply for a stop of @p hart, with the registers that gdb asks for first. */
@@ -97,7 +112,7 @@ static void stop_begin(struct gdb *gdb, unsigned signal, unsigned hart) {
     text_add(&gdb->stop, "T%02xthread:%x;", signal, hart + 1);
     for (size_t i = 0; i < COUNT(wanted); i++) {
         uint64_t value;
-        unsigned size_bytes = target_read(gdb->machine, hart, wanted[i], &value);
+        unsigned size_bytes = register_look(gdb, hart, wanted[i], &value);
         text_add(&gdb->stop, "%02x:", wanted[i]);
         text_word(&gdb->stop, value, size_bytes);
         text_add(&gdb->stop, ";");
@@ -160,6 +175,8 @@ void gdb_stopped(struct gdb *gdb, enum pause pause) {
         return;
     }
     if (pause == PAUSE_HIT) {
+        enum point_kind kind = machine_hit(gdb->machine)->point.kind;
+        gdb->done = kind != POINT_BREAK && kind != POINT_PHYSICAL;
         stop_hit(gdb, machine_hit(gdb->machine));
     } else {
         bool stepped = gdb->goal.hart_steps != UINT64_MAX;
@@ -200,13 +217,31 @@ struct action {
     uint64_t first, end; /* it goes on stepping in here; equal: one step */
 };
 
-/** What to do is in wish; the reply comes when it is done. */
+/** Is the step that gdb wants to take over a watched access what has happened already? */
+static bool step_is_done(const struct gdb *gdb, const struct action *action) {
+    const struct points *points = &gdb->machine->harts.points;
+    uint64_t pc = gdb->machine->harts.hart[gdb->hart_run]->pc;
+    bool breaks = false;
+    for (size_t i = 0; i < points->count && !breaks; i++) {
+        breaks = points->list[i].kind == POINT_BREAK && points->list[i].address == pc;
+    }
+    bool steps = action->steps && action->hart == gdb->hart_run && action->end == 0;
+    return gdb->done && (action->steps ? steps : breaks);
+}
+
+/** What to do is in wish; the reply comes when it is done, or now if it has been done. */
 static void go(struct gdb *gdb, const struct action *action) {
+    bool stays = step_is_done(gdb, action);
     gdb->goal = goal_none;
-    gdb->wish = GDB_GO;
+    gdb->wish = stays ? GDB_STAY : GDB_GO;
     gdb->range_first = action->first;
     gdb->range_end = action->end;
-    if (action->steps) {
+    gdb->done = false;
+    if (stays) {
+        stop_begin(gdb, SIGNAL_TRAP, gdb->hart_run);
+        text_add(&gdb->stop, action->steps ? "" : "swbreak:;");
+        text_put(&gdb->reply, gdb->stop.bytes, gdb->stop.count);
+    } else if (action->steps) {
         gdb->hart_run = action->hart;
         gdb->goal.hart = action->hart;
         gdb->goal.hart_steps = gdb->machine->sched.vcpus[action->hart].clock.steps + 1;
@@ -254,6 +289,7 @@ static void continue_plainly(struct gdb *gdb, const char *body) {
 }
 
 static void back(struct gdb *gdb, const char *body) {
+    gdb->done = false;
     if (strcmp(body, "bs") == 0) {
         gdb->wish = GDB_BACK_STEP;
     } else if (strcmp(body, "bc") == 0) {
@@ -266,12 +302,13 @@ static void back(struct gdb *gdb, const char *body) {
 static void registers_read(struct gdb *gdb) {
     for (unsigned number = 0; number < REGISTERS_GENERAL; number++) {
         uint64_t value;
-        unsigned size_bytes = target_read(gdb->machine, gdb->hart_looked, number, &value);
+        unsigned size_bytes = register_look(gdb, gdb->hart_looked, number, &value);
         text_word(&gdb->reply, value, size_bytes);
     }
 }
 
 static bool register_set(struct gdb *gdb, unsigned number, uint64_t value) {
+    gdb->done = gdb->done && number != REGISTER_PC;
     return debug_edit(gdb->machine, &(struct edit){.kind = EDIT_REGISTER,
                                                    .hart = gdb->hart_looked,
                                                    .number = number,
@@ -290,7 +327,7 @@ static void registers_write(struct gdb *gdb, const char *at) {
     bool done = true;
     for (unsigned i = 0; i < REGISTERS_GENERAL; i++) {
         uint64_t old;
-        (void)target_read(gdb->machine, gdb->hart_looked, i, &old);
+        (void)register_look(gdb, gdb->hart_looked, i, &old);
         done = (values[i] == old || register_set(gdb, i, values[i])) && done;
     }
     reply_done(gdb, done, ERROR_ARGUMENT);
@@ -302,7 +339,7 @@ static void register_read(struct gdb *gdb, const char *at) {
         reply_error(gdb, ERROR_ARGUMENT);
         return;
     }
-    unsigned size_bytes = target_read(gdb->machine, gdb->hart_looked, (unsigned)number, &value);
+    unsigned size_bytes = register_look(gdb, gdb->hart_looked, (unsigned)number, &value);
     if (size_bytes == 0) {
         reply_error(gdb, ERROR_ARGUMENT);
     } else {
@@ -552,7 +589,7 @@ void gdb_init(struct gdb *gdb, struct machine *machine, const struct stream *lin
 void gdb_renew(struct gdb *gdb) {
     points_remove_all(&gdb->machine->harts);
     gdb->packet.state = PACKET_OUTSIDE;
-    gdb->quiet = gdb->physical = gdb->told = gdb->broken = false;
+    gdb->quiet = gdb->physical = gdb->told = gdb->broken = gdb->done = false;
     gdb->hart_looked = gdb->hart_run = 0;
     gdb->wish = GDB_STAY;
     text_clear(&gdb->reply);

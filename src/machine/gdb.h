@@ -112,6 +112,7 @@ struct gdb {
     bool physical; /* addresses of memory are physical ones */
     bool told;     /* some packet has come */
     bool broken;   /* Ctrl-C has come */
+    bool done;     /* the step that comes next has been taken already */
     bool busy;     /* a command of monitor is being done, which may take long */
     unsigned hart_looked, hart_run;
     struct text stop; /* the last stop's reply */

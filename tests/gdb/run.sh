@@ -17,15 +17,15 @@ if ! command -v "$gdb" >/dev/null; then
     exit
 fi
 
-# build ELF FLAG...
+# build SOURCE ELF FLAG...
 build() {
-    local elf=$1
-    shift
+    local source=$1 elf=$2
+    shift 2
     riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -Og -g -Wall -Wextra -Werror \
         -ffreestanding -nostdlib -static -no-pie -fno-pic \
         -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S tests/gdb/work.c \
-        -lgcc
+        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S \
+        "tests/gdb/$source" -lgcc
 }
 
 # debugged OPTION... -- COMMAND...: runs the program with the options and, beside it, the command,
@@ -100,6 +100,18 @@ other_ends() {
     report "line: ${options[*]}: end" "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
 }
 
+# race ENGINE: a lost update, from its effect back to its cause. A turn of 127 steps, a prime, ends
+# everywhere in the loop.
+race() {
+    local options=(--elf "$work/race.elf" --engine "$1" --smp 2 --quantum 1016) whole other
+    whole=$(outcome whole "$program" run "${options[@]}")
+    report "race: ${options[*]}: fails" "$([[ $whole == 'exit '[1-9]* ]] || echo "$whole")"
+    scripted race 2 "$work/race.elf"
+    other=$(debugged "${options[@]}" -- "${command[@]}")
+    report "race: ${options[*]}" "$(said)"
+    report "race: ${options[*]}: end" "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+}
+
 # kernel ENGINE HARTS
 kernel() {
     local options=(--kernel out/guest/vmlinux --initrd out/guest/initramfs.cpio.gz --append
@@ -113,13 +125,16 @@ kernel() {
         "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
 }
 
-build "$work/work.elf"
-build "$work/long.elf" -DWAIT_TICKS=20000000
+build work.c "$work/work.elf"
+build work.c "$work/long.elf" -DWAIT_TICKS=20000000
+build race.c "$work/race.elf"
 if [ "$tier" = check ]; then
     sessions auto 2
     other_ends auto 2
+    race auto
 else
     for engine in interp auto; do
+        race $engine
         for harts in 1 2 4; do
             sessions $engine $harts
             other_ends $engine $harts

@@ -4,6 +4,13 @@ watch accounts[0].sum
 continue
 printf "= sum %ld\n", accounts[0].sum
 #= sum 1
+python
+code = gdb.selected_inferior().read_memory(int(gdb.parse_and_eval("$pc")) - 4, 4).tobytes()
+wide, narrow = int.from_bytes(code, "little"), int.from_bytes(code[2:], "little")
+store = wide & 0x7f == 0x23 or narrow & 3 == 0 and narrow >> 13 == 7
+print("= right behind a store: %s" % store)
+end
+#= right behind a store: True
 continue
 printf "= sum %ld\n", accounts[0].sum
 #= sum 5

@@ -407,6 +407,34 @@ static void points_stop_it(void **state) {
     assert_int_equal(fixture->machine->harts.points.count, 0);
 }
 
+/* gdb has RISC-V's watchpoints strike before the access, and steps over it, in either way. */
+static void accesses_are_stepped_over(void **state) {
+    struct fixture *fixture = *state;
+    const struct clock *clock = &fixture->machine->sched.vcpus[0].clock;
+    expect_answer(fixture, "Z2,80001100,8", "OK");
+    expect_holds(fixture, "c", "20:0c00008000000000;"); /* the store's */
+    uint64_t steps = clock->steps;
+    expect_answer(fixture, "p20", "0c00008000000000");
+    expect_answer(fixture, "m80001100,1", "01");
+    expect_holds(fixture, "vCont;s:1", "20:1000008000000000;");
+    assert_int_equal(clock->steps, steps);
+    expect_holds(fixture, "vCont;s:1", "20:0400008000000000;");
+    assert_int_equal(clock->steps, steps + 1);
+    expect_holds(fixture, "c", "20:0c00008000000000;");
+    steps = clock->steps;
+    expect_answer(fixture, "Z0,80000010,4", "OK");
+    expect_holds(fixture, "vCont;c:1", "20:1000008000000000;");
+    assert_int_equal(clock->steps, steps);
+    expect_answer(fixture, "z0,80000010,4", "OK");
+    expect_holds(fixture, "c", "20:0c00008000000000;");
+    steps = clock->steps;
+    assert_false(fixture->machine->edited);
+    expect_answer(fixture, "P20=0800008000000000", "OK");
+    expect_answer(fixture, "p20", "0800008000000000");
+    expect_holds(fixture, "s", "20:0c00008000000000;");
+    assert_int_equal(clock->steps, steps + 1);
+}
+
 static void physical_writes_are_told(void **state) {
     struct fixture *fixture = *state;
     assert_string_equal(monitor(fixture, "watch 0x80001100 4"), "");
@@ -477,6 +505,7 @@ int main(void) {
         TEST(steps_are_those_of_a_hart),
         TEST(ranges_are_stepped),
         TEST(points_stop_it),
+        TEST(accesses_are_stepped_over),
         TEST(physical_writes_are_told),
         TEST(monitor_answers),
         TEST(what_was_lost_is_said_again),
