@@ -5,7 +5,7 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run record replay snapshot restore clocks debug disasm --help --version'
+_sandglass_commands='run record replay snapshot restore verify clocks debug disasm --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
     serial virtconsole icount hart time quantum pulse engine jit-cache snapshot-memory
@@ -158,6 +158,7 @@ _sandglass_value() {
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} token free ;;
+    against) _sandglass_reply "$value" jit interp check ;;
     engine) _sandglass_reply "$value" auto jit interp check ;;
     dump | d) _sandglass_dump "$value" ;;
     rtc) _sandglass_reply "$value" base= ;;
@@ -197,6 +198,9 @@ _sandglass() {
         _sandglass_reply "$word" $_sandglass_commands
         ;;
     run | clocks | debug) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_run" ;;
+    verify)
+        _sandglass_run_word "$word" "${words[-1]}" "against hash-every $_sandglass_run"
+        ;;
     record)
         _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_record $_sandglass_run"
         ;;

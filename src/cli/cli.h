@@ -13,6 +13,7 @@ int record_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int snapshot_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
+int verify_command(int argc, char **argv);
 int run_command(int argc, char **argv);
 /** The same, with a table of all clocks at the end. */
 int clocks_command(int argc, char **argv);
@@ -188,7 +189,8 @@ enum command_kind {
     COMMAND_RECORD,
     COMMAND_REPLAY,
     COMMAND_SNAPSHOT,
-    COMMAND_RESTORE
+    COMMAND_RESTORE,
+    COMMAND_VERIFY
 };
 
 /** An option as it was given, which a log's header keeps: name without dashes, and value. */
@@ -202,12 +204,13 @@ enum { GIVEN_MAX = 256 };
 struct run_options {
     enum command_kind command;
     struct machine_options machine;
-    const char *log_path;   /* of record and replay, snapshot and restore */
-    uint64_t hash_steps;    /* --hash-every */
-    bool verifies;          /* --verify */
-    uint64_t to_steps;      /* --to; UINT64_MAX: not given */
-    vtime to_ns;            /* --to-vtime; VTIME_NEVER: not given */
-    struct log *log;        /* being read: a log, or a snapshot */
+    const char *log_path;          /* of record and replay, snapshot and restore */
+    uint64_t hash_steps;           /* --hash-every */
+    const char *against;           /* --against: an engine, or NULL */
+    bool verifies;                 /* --verify */
+    uint64_t to_steps;             /* --to; UINT64_MAX: not given */
+    vtime to_ns;                   /* --to-vtime; VTIME_NEVER: not given */
+    struct log *log;               /* being read: a log, or a snapshot */
     struct given given[GIVEN_MAX]; /* what shapes the run */
     unsigned given_count;
     const char *console; /* value of --console, or NULL */
@@ -246,13 +249,14 @@ struct run_options {
 
 /** What an option means for a recording. */
 enum option_use {
-    USE_SHAPES, /* the run: it is recorded */
-    USE_PLACES, /* the same, but what it names may lie elsewhere when it is replayed */
-    USE_LOOKS,  /* changes nothing in the run: each replay has its own */
-    USE_STOPS,  /* says where it stops: recorded, but no part of a snapshot */
-    USE_RECORD, /* of record only */
-    USE_REPLAY, /* of replay only */
-    USE_SNAPSHOT /* of snapshot only */
+    USE_SHAPES,   /* the run: it is recorded */
+    USE_PLACES,   /* the same, but what it names may lie elsewhere when it is replayed */
+    USE_LOOKS,    /* changes nothing in the run: each replay has its own */
+    USE_STOPS,    /* says where it stops: recorded, but no part of a snapshot */
+    USE_RECORD,   /* of record only */
+    USE_REPLAY,   /* of replay only */
+    USE_SNAPSHOT, /* of snapshot only */
+    USE_VERIFY    /* of verify only */
 };
 
 struct recording;
@@ -318,8 +322,7 @@ struct recording {
 enum status recording_make(const struct run_options *options, struct recording *recording,
                            struct error *error);
 /** @errors STATUS_BAD_INPUT: of another version of the program, or not to be understood. */
-enum status recording_read(const struct log *log, struct recording *recording,
-                           struct error *error);
+enum status recording_read(const struct log *log, struct recording *recording, struct error *error);
 /** Names the files by the paths that they had. */
 void recording_place(const struct recording *recording, struct run_options *options);
 /** Are the files what they were? @errors STATUS_BAD_INPUT */

@@ -22,7 +22,7 @@ static const struct command commands[] = {
     {"replay", replay_command, "run again from such a log"},
     {"snapshot", snapshot_command, "run, and keep the state where it stops"},
     {"restore", restore_command, "go on from such a state"},
-    {"verify", NULL, "compare runs"},
+    {"verify", verify_command, "run a machine twice and compare"},
     {"profile", NULL, "count exactly where steps go"},
     {"report", NULL, "make a report of a profile"},
     {"cluster", NULL, "run several machines in one time"},

@@ -510,6 +510,7 @@ static const struct row rows[] = {
     {"to", "STEPS", take_to, 0, "stop after exactly so many steps of all harts"},
     {"to-vtime", "NS", take_to_vtime, 0, "stop at a VIRTUAL time: no later step is run"},
     {"verify", NULL, FLAG(verifies), "compare the hashes that were recorded on the way"},
+    {"against", "ENGINE", TEXT(against), "what the second run uses: jit, interp, check (auto)"},
     {"grant", "SPEC", take_grant, 0, NULL},
     {"drop-caches", "SPEC", take_drop_caches, 0, NULL},
     {"rewind", "SPEC", take_rewind, 0, NULL},
@@ -524,11 +525,13 @@ static void usage_print(enum command_kind command) {
             "usage: sandglass run --kernel FILE [--initrd FILE] [--append TEXT] [OPTION]...\n"
             "       sandglass run --elf FILE [OPTION]...\n\n"
             "Runs a 64-bit RISC-V machine whose time is the instructions it executes.\n",
-        [COMMAND_DEBUG] =
-            "usage: sandglass debug [OPTION of run]...\n\n"
-            "Runs a machine that stands still before its first step until gdb lets it go.\n",
+        [COMMAND_DEBUG] = "usage: sandglass debug [OPTION of run]...\n\n"
+                          "Runs a machine that waits for gdb before its first step.\n",
         [COMMAND_RECORD] = "usage: sandglass record --log FILE [OPTION of run]...\n\n"
                            "Runs a machine, and writes down what comes to it from outside.\n",
+        [COMMAND_VERIFY] =
+            "usage: sandglass verify [--against ENGINE] [OPTION of run]...\n\n"
+            "Runs a machine, replays it, and compares both: states on the way, words, ends.\n",
         [COMMAND_REPLAY] =
             "usage: sandglass replay FILE [OPTION]...\n\n"
             "Runs a machine again as it was recorded, to the same end and the same bits.\n",

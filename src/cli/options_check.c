@@ -11,17 +11,23 @@ static const struct {
     const char *name;
     enum option_use use;
 } uses[] = {
-    {"kernel", USE_PLACES},    {"initrd", USE_PLACES},   {"bios", USE_PLACES},
-    {"elf", USE_PLACES},       {"console", USE_PLACES},  {"signature", USE_LOOKS},
-    {"engine", USE_LOOKS},     {"jit-cache", USE_LOOKS}, {"stats", USE_LOOKS},
-    {"state-hash", USE_LOOKS}, {"dump", USE_LOOKS},      {"d", USE_LOOKS},
-    {"dump-file", USE_LOOKS},  {"D", USE_LOOKS},         {"no-sandbox", USE_LOOKS},
-    {"help", USE_LOOKS},       {"grant", USE_LOOKS},     {"drop-caches", USE_LOOKS},
-    {"rewind", USE_LOOKS},     {"pause", USE_LOOKS},     {"gdb", USE_LOOKS},
-    {"gdb-wait", USE_LOOKS},   {"s", USE_LOOKS},         {"S", USE_LOOKS},
-    {"hash-at", USE_LOOKS},    {"log", USE_RECORD},      {"hash-every", USE_RECORD},
-    {"to", USE_REPLAY},        {"to-vtime", USE_REPLAY}, {"verify", USE_REPLAY},
-    {"stop-at", USE_STOPS},    {"stop-at-vtime", USE_STOPS}, {"file", USE_SNAPSHOT},
+    {"kernel", USE_PLACES},     {"initrd", USE_PLACES},
+    {"bios", USE_PLACES},       {"elf", USE_PLACES},
+    {"console", USE_PLACES},    {"signature", USE_LOOKS},
+    {"engine", USE_LOOKS},      {"jit-cache", USE_LOOKS},
+    {"stats", USE_LOOKS},       {"state-hash", USE_LOOKS},
+    {"dump", USE_LOOKS},        {"d", USE_LOOKS},
+    {"dump-file", USE_LOOKS},   {"D", USE_LOOKS},
+    {"no-sandbox", USE_LOOKS},  {"help", USE_LOOKS},
+    {"grant", USE_LOOKS},       {"drop-caches", USE_LOOKS},
+    {"rewind", USE_LOOKS},      {"pause", USE_LOOKS},
+    {"gdb", USE_LOOKS},         {"gdb-wait", USE_LOOKS},
+    {"s", USE_LOOKS},           {"S", USE_LOOKS},
+    {"hash-at", USE_LOOKS},     {"log", USE_RECORD},
+    {"hash-every", USE_RECORD}, {"to", USE_REPLAY},
+    {"to-vtime", USE_REPLAY},   {"verify", USE_REPLAY},
+    {"stop-at", USE_STOPS},     {"stop-at-vtime", USE_STOPS},
+    {"file", USE_SNAPSHOT},     {"against", USE_VERIFY},
 };
 
 enum option_use option_use(const char *name) {
@@ -41,6 +47,8 @@ bool option_accepted(const char *name, enum command_kind command) {
         return use <= USE_STOPS;
     case COMMAND_RECORD:
         return use <= USE_STOPS || use == USE_RECORD;
+    case COMMAND_VERIFY:
+        return use <= USE_STOPS || use == USE_VERIFY || strcmp(name, "hash-every") == 0;
     case COMMAND_REPLAY:
         return use == USE_PLACES || use == USE_LOOKS || use == USE_REPLAY;
     case COMMAND_SNAPSHOT:
@@ -56,6 +64,7 @@ enum status option_refuse(const char *name, enum command_kind command, struct er
         [USE_RECORD] = "is of sandglass record; drop it",
         [USE_REPLAY] = "is of sandglass replay; drop it",
         [USE_SNAPSHOT] = "is of sandglass snapshot; drop it",
+        [USE_VERIFY] = "is of sandglass verify; drop it",
     };
     bool recorded = command == COMMAND_REPLAY || command == COMMAND_RESTORE;
     enum option_use use = option_use(name);
@@ -102,7 +111,7 @@ static enum status policy_check(const struct run_options *options, struct error 
 /** What would not be the same when it is replayed, or goes on elsewhere. */
 static enum status record_check(const struct run_options *options, struct error *error) {
     bool snapshot = options->command == COMMAND_SNAPSHOT;
-    if (options->log_path == NULL) {
+    if (options->log_path == NULL && options->command != COMMAND_VERIFY) {
         return conflict(error, snapshot ? "snapshot:" : "record:",
                         snapshot ? "where to? give --file FILE" : "where to? give --log FILE");
     }
@@ -139,7 +148,8 @@ enum status options_check(const struct run_options *options, struct error *error
     if (machine->time != TIME_LOCKSTEP && policy_check(options, error) != STATUS_OK) {
         return error->status;
     }
-    bool records = options->command == COMMAND_RECORD || options->command == COMMAND_SNAPSHOT;
+    bool records = options->command == COMMAND_RECORD || options->command == COMMAND_SNAPSHOT ||
+                   options->command == COMMAND_VERIFY;
     if (records && record_check(options, error) != STATUS_OK) {
         return error->status;
     }

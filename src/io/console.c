@@ -31,6 +31,7 @@ enum {
     WAIT_MS = 50,       /* for a reader who has been given */
     ESCAPE = 'A' & 0x1f /* Ctrl-A */
 };
+#define FNV_PRIME UINT64_C(0x100000001b3)
 static const int64_t PATIENCE_NS = INT64_C(5000000000);
 
 struct console {
@@ -49,6 +50,7 @@ struct console {
     bool escaped;     /* the last byte typed was the escape */
     bool left;
     bool muted;
+    uint64_t said; /* a digest of all that the guest has said (FNV-1a) */
     uint8_t typed[TYPED_BYTES];
     size_t typed_count;
 };
@@ -138,6 +140,7 @@ struct console *console_open(const char *spec, struct error *error) {
     }
     console->queue = queue;
     console->queue_room = OUT_BYTES;
+    console->said = UINT64_C(0xcbf29ce484222325);
     console->input = console->output = -1;
     if (open_spec(console, spec, error) != STATUS_OK) {
         console_close(console);
@@ -309,7 +312,11 @@ static bool queue_make_room(struct console *console) {
 }
 
 void console_put(struct console *console, uint8_t byte) {
-    if (console->output < 0 || console->output_errno != 0 || console->deaf || console->muted) {
+    if (console->muted) {
+        return;
+    }
+    console->said = (console->said ^ byte) * FNV_PRIME;
+    if (console->output < 0 || console->output_errno != 0 || console->deaf) {
         return;
     }
     if (console->queue_count == console->queue_room && !queue_make_room(console)) {
@@ -319,6 +326,10 @@ void console_put(struct console *console, uint8_t byte) {
     if (byte == '\n' && console_interactive(console)) {
         console_flush(console);
     }
+}
+
+uint64_t console_said(const struct console *console) {
+    return console->said;
 }
 
 enum endpoint_state console_state(const struct console *console, struct error *error) {

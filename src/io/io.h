@@ -137,6 +137,8 @@ void console_rescue(struct console *console);
 
 /** Queues output, and flushes when enough is queued. Failed writes show in console_state(). */
 void console_put(struct console *console, uint8_t byte);
+/** A digest of all that was put, wherever it went; not of what was put while it was muted. */
+uint64_t console_said(const struct console *console);
 /** Writes what is queued; waits at most moments for the reader. @return Nothing is queued. */
 bool console_flush(struct console *console);
 /** Flushes, and reads what has come from the host, without waiting. */

@@ -216,11 +216,24 @@ static uint64_t frames_there(struct log *log) {
     return count;
 }
 
-static struct log_place frame_from(struct log *log, uint64_t frame_idx) {
+static struct frame_head frame_head_of(struct log *log, uint64_t frame_idx) {
     pthread_mutex_lock(&log->lock);
-    struct log_place from = log->frames[frame_idx].head.from;
+    struct frame_head head = log->frames[frame_idx].head;
     pthread_mutex_unlock(&log->lock);
-    return from;
+    return head;
+}
+
+/** Reads the event at the cursor. @return false: there is none that belongs there. */
+static bool event_read(struct log *log) {
+    const struct log_cursor *next = &log->next;
+    struct page *page = &log->page;
+    struct log_place to = frame_head_of(log, next->frame_idx).to;
+    size_t size_bytes = event_get(&log->event, next->before, page->raw + next->offset_bytes,
+                                  page->raw_bytes - next->offset_bytes);
+    bool good = size_bytes > 0 && log->event.at.steps <= to.steps &&
+                log->event.at.virtual_ns <= to.virtual_ns;
+    log->event_bytes = good ? size_bytes : 0;
+    return good;
 }
 
 /** Has the frame of the cursor in the page. @return false: it is not there, or cannot be read. */
@@ -250,12 +263,10 @@ const struct log_event *log_peek(struct log *log) {
     }
     while (log->failure.status == STATUS_OK && page_turn(log)) {
         if (next->offset_bytes == 0) {
-            next->before = frame_from(log, next->frame_idx);
+            next->before = frame_head_of(log, next->frame_idx).from;
         }
         if (next->offset_bytes < page->raw_bytes) {
-            log->event_bytes = event_get(&log->event, next->before, page->raw + next->offset_bytes,
-                                         page->raw_bytes - next->offset_bytes);
-            if (log->event_bytes > 0) {
+            if (event_read(log)) {
                 return &log->event;
             }
             error_set(&log->failure, STATUS_BAD_INPUT,

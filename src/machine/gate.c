@@ -146,6 +146,16 @@ uint64_t gate_left_steps(const struct machine *machine) {
     return until > machine->steps ? until - machine->steps : 1;
 }
 
+uint64_t gate_said(const struct machine *machine) {
+    uint64_t said = 0;
+    for (unsigned i = 0; i < machine->inlet_count; i++) {
+        const struct inlet *inlet = &machine->inlets[i];
+        bool speaks = inlet->ops == &console_endpoint;
+        said = said * 31 + (speaks ? console_said(inlet->endpoint) : 0);
+    }
+    return said;
+}
+
 int64_t gate_patience_ns(const struct machine *machine) {
     return machine->gate.mode == GATE_RECORDS ? PATIENCE_NS : INT64_MAX;
 }

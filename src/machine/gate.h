@@ -25,6 +25,8 @@ void gate_look(struct machine *machine);
 void gate_look_inside(struct machine *machine);
 /** Steps that may still be taken before somebody must look; at least 1. */
 uint64_t gate_left_steps(const struct machine *machine);
+/** A digest of what has been said on all consoles. */
+uint64_t gate_said(const struct machine *machine);
 /** The longest wait for the outside, so that a log stays up to date. */
 int64_t gate_patience_ns(const struct machine *machine);
 
@@ -64,6 +66,7 @@ void replay_end(struct machine *machine);
 /** How LOG_END says it; a text follows. */
 struct recorded_end {
     uint64_t code;
+    uint64_t said; /* on all consoles */
     uint32_t reason, status; /* enum exit_reason */
     char hash[STATE_HASH_CHARS - 1];
 };

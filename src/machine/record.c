@@ -77,7 +77,12 @@ void record_look(struct machine *machine) {
 
 void record_end(struct machine *machine) {
     const struct machine_exit *end = &machine->exit;
-    struct recorded_end recorded = {end->code, (uint32_t)end->reason, (uint32_t)end->status, {0}};
+    struct recorded_end recorded = {
+        .code = end->code,
+        .said = gate_said(machine),
+        .reason = (uint32_t)end->reason,
+        .status = (uint32_t)end->status,
+    };
     uint8_t bytes[sizeof recorded + sizeof end->error.text];
     char hash[STATE_HASH_CHARS];
     size_t length = end->reason == EXIT_ERROR ? strlen(end->error.text) : 0;

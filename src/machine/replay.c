@@ -108,6 +108,13 @@ static bool ends_by_itself(enum exit_reason reason) {
            reason == EXIT_NO_REBOOT || reason == EXIT_STOPPED;
 }
 
+static void end_hash_compare(struct machine *machine, const struct recorded_end *end) {
+    hash_compare(machine, end->hash);
+    if (machine->options.gate.verifies && end->said != gate_said(machine)) {
+        replay_differs(machine, "the guest has said something else");
+    }
+}
+
 /** What ended the run was not its own doing. */
 static void end_take(struct machine *machine, const struct log_event *event) {
     struct recorded_end end;
@@ -115,7 +122,7 @@ static void end_take(struct machine *machine, const struct log_event *event) {
         replay_differs(machine, "the recorded run ended here by itself, and this one does not");
         return;
     }
-    hash_compare(machine, end.hash);
+    end_hash_compare(machine, &end);
     machine_end(machine, end.reason, end.code);
     machine->gate.ended = true;
     if (machine->exit.reason != end.reason) {
@@ -273,7 +280,7 @@ static void end_compare(struct machine *machine) {
                (end.reason != machine->exit.reason || end.code != machine->exit.code)) {
         replay_differs(machine, "it ended otherwise");
     } else if (end.reason != EXIT_ERROR) {
-        hash_compare(machine, end.hash);
+        end_hash_compare(machine, &end);
     }
 }
 

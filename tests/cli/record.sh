@@ -177,12 +177,22 @@ mkfifo typed.now
 "$sandglass" record --log killed.sgl --elf echo.elf <typed.now >a.out 2>stderr &
 process=$!
 sleep 2
+disown $process # or the shell would say that it was killed
 kill -KILL $process
-wait $process 2>/dev/null
 rm typed.now
 expect 65 'killed.sgl: its end is missing: intact up to step [1-9]' replay killed.sgl
 expect_stdout abcd
 wait
+
+# -- Run twice
+for against in jit interp check; do
+    command="sandglass verify --against $against"
+    typed a q | "$sandglass" verify --elf echo.elf --smp 2 --against $against >stdout 2>stderr
+    expect_equal status 0 $?
+    expect_stdout aq
+    checks=$((checks + 1))
+    grep -q '^sandglass: exact: twice the same' stderr || fail 'not exact'
+done
 
 # -- Refused
 expect 64 'give --log FILE' record --elf echo.elf
@@ -197,6 +207,9 @@ expect 64 'is of sandglass record' run --elf echo.elf --log b.sgl
 expect 64 'is of sandglass replay' record --elf echo.elf --log b.sgl --to 5
 expect 64 'is as it was recorded' replay a.sgl --memory 1G
 expect 64 'names no file' replay
+expect 64 '--log: is of sandglass record' verify --log b.sgl --elf echo.elf
+expect 64 '--against: is of sandglass verify' run --against jit --elf echo.elf
+expect 65 'No such file' verify --elf none.elf
 expect 74 '--log /nonexistent/b.sgl: cannot be written' record --log /nonexistent/b.sgl \
     --elf echo.elf
 expect 65 'No such file' record --log b.sgl --elf none.elf

@@ -13,12 +13,12 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(gdb image options overlay share virtio)
+targets=(gdb image log options overlay share virtio)
 declare -A copies=([test]=20000 [soak]=600000) # of all files of a target together
 
 # build TARGET: with clang's fuzzer.
 build() {
-    local libs='capstone libcjson libelf libseccomp libxxhash zlib'
+    local libs='capstone libcjson libelf libseccomp libxxhash libzstd zlib'
     # shellcheck disable=SC2046,SC2086 # words
     clang -std=c11 -D_GNU_SOURCE -Isrc -O1 -g -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all $(pkg-config --cflags $libs) \

@@ -185,6 +185,34 @@ def packet(body):
     return b"$%s#%02x" % (raw, sum(raw) % 256)
 
 
+def log_number(value):
+    """Seven bits a byte, the least significant first."""
+    head = b""
+    while value >= 128:
+        head += bytes([value & 127 | 128])
+        value >>= 7
+    return head + bytes([value])
+
+
+def log_frame(*events):
+    """What fuzz_log makes a frame of: events {kind and marks, index, steps, time, bytes}."""
+    raw = b""
+    for kind, idx, steps, time, content in events:
+        raw += bytes([kind, idx]) + log_number(steps) + log_number(time)
+        raw += log_number(len(content)) + content
+    return bytes([len(raw)]) + raw
+
+
+LOGS = {
+    "typed": log_frame() + log_frame((64, 0, 1000, 8000, b"ls\n"), (0, 0, 0, 0, b"\x03")) +
+             log_frame((64, 1, 5, 1 << 40, bytes(60))),
+    "all": log_frame() + log_frame((64, 3, 0, 0, b"x"), (192 + 1, 2, 7, 0, b"reply"),
+                                   (2, 0, 1, 20000, bytes(24)), (3, 0, 0, 0, b"f" * 32)) +
+           log_frame((68, 0, 300, 1 << 33, bytes(60))),
+    "start": b"\x89SGL\r\n\x1a\n\x01\0\0\0\0\0\0\0SGLf" + bytes(76),
+}
+
+
 def main(folder):
     images = {"image": linux_image(), "elf": elf_program()}
     images["image.gz"] = gzip.compress(images["image"], mtime=0)
@@ -206,6 +234,8 @@ def main(folder):
         content = b"+" + b"".join(map(packet, bodies)) + b"\x03-"
         write(os.path.join(folder, "gdb"), name + "-strict", b"0" + content)
         write(os.path.join(folder, "gdb"), name, b"1" + content)
+    for name, content in LOGS.items():
+        write(os.path.join(folder, "log"), name, content)
     for number, words in enumerate(OPTIONS):
         write(os.path.join(folder, "options"), str(number), words.replace(" ", "\n").encode())
 
