@@ -164,7 +164,10 @@ for option in cpu icount engine dump time console serial smp memory M net; do
         case $option=$value in
         engine=jit | engine=check | dump=*)
             expect $translator "$complaint" run --elf pass.elf --$option "$value" ;;
-        *=pty) [ -z "$ptys" ] || expect 0 'serial port 0 is /dev/pts' run --elf pass.elf --$option "$value" ;;
+        *=pty)
+            [ -z "$ptys" ] ||
+                expect 0 'serial port 0 is /dev/pts' run --elf pass.elf --$option "$value"
+            ;;
         *) expect 0 '' run --elf pass.elf --$option "$value" ;;
         esac
     done
