@@ -32,11 +32,12 @@ printf 'not a program, not a kernel\n' >text
 head -c 100 pass.elf >short.elf
 cp pass.elf other.elf
 printf '\x3e' | dd of=other.elf bs=1 seek=18 conv=notrunc status=none # x86-64
-for option in --elf --kernel --bios; do
-    expect 65 "${option#--}.*missing.*(No such file|not there)" run $option missing
-    expect 65 "${option#--}.*empty.*is empty" run $option empty
-    expect 65 "${option#--}.*folder.*is a directory" run $option folder
-    expect 65 "${option#--}.*fifo.*not a regular file" run $option fifo
+# shellcheck disable=SC2086 # words
+for option in --elf "--bios none --kernel" --bios; do
+    expect 65 "${option##*--}.*missing.*(No such file|not there)" run $option missing
+    expect 65 "${option##*--}.*empty.*is empty" run $option empty
+    expect 65 "${option##*--}.*folder.*is a directory" run $option folder
+    expect 65 "${option##*--}.*fifo.*not a regular file" run $option fifo
 done
 expect 65 'text: ' run --elf text
 expect 65 'text: ' run --kernel text --bios none
