@@ -13,8 +13,9 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(gdb image log options overlay share virtio)
+targets=(gdb image log options overlay share snapshot virtio)
 declare -A copies=([test]=20000 [soak]=600000) # of all files of a target together
+declare -A weights=([snapshot]=20)             # of targets whose copies take long
 
 # build TARGET: with clang's fuzzer.
 build() {
@@ -35,8 +36,8 @@ for target in "${targets[@]}"; do
         "$work/fuzz_$target" -seed="$seed" -max_total_time=$((60 * minutes)) -timeout=10 \
             -artifact_prefix="$work/" "$corpus/$target" >"$log" 2>&1 || status=$?
     else
-        out/asan/fuzz/fuzz_"$target" "$seed" $((copies[$tier] / ${#files[@]})) "${files[@]}" \
-            >"$log" 2>&1 || status=$?
+        each=$((copies[$tier] / ${weights[$target]:-1} / ${#files[@]}))
+        out/asan/fuzz/fuzz_"$target" "$seed" $each "${files[@]}" >"$log" 2>&1 || status=$?
     fi
     report "$target, SEED=$seed" "$([ $status = 0 ] || tail -n 30 "$log")"
 done

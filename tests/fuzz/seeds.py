@@ -213,6 +213,15 @@ LOGS = {
 }
 
 
+# For how long the machine runs before, and changes of its state: where, and what.
+SNAPSHOTS = {
+    "plain": b"\x40",
+    "fresh": b"\x00" + bytes([0, 0, 0, 3, 44, 0, 0, 255, 60, 0, 0, 1]),
+    "later": b"\xff" + bytes(number for at in range(40, 2000, 90)
+                             for number in (at % 256, at // 256, 0, at % 7)),
+}
+
+
 def main(folder):
     images = {"image": linux_image(), "elf": elf_program()}
     images["image.gz"] = gzip.compress(images["image"], mtime=0)
@@ -234,6 +243,8 @@ def main(folder):
         content = b"+" + b"".join(map(packet, bodies)) + b"\x03-"
         write(os.path.join(folder, "gdb"), name + "-strict", b"0" + content)
         write(os.path.join(folder, "gdb"), name, b"1" + content)
+    for name, content in SNAPSHOTS.items():
+        write(os.path.join(folder, "snapshot"), name, content)
     for name, content in LOGS.items():
         write(os.path.join(folder, "log"), name, content)
     for number, words in enumerate(OPTIONS):
