@@ -43,6 +43,7 @@ test | soak) suites="
     cli           tests/cli/run.sh
     coverage      tools/coverage-vtime
     boot-sleep    tests/boot/run.sh sleep $tier
+    boot-record   tests/boot/record.sh $tier
     share         tests/share/run.sh
     boot-ends     tests/boot/run.sh ends $tier
     console       tests/boot/interactive.py
@@ -54,6 +55,7 @@ test | soak) suites="
     debian-use    tests/debian/run.sh use
     debian-same   tests/debian/run.sh same
     debian-ssh    tests/debian/run.sh ssh
+    debian-record tests/debian/run.sh record
     litmus        tests/guest/run.sh litmus
     boot-disk     tests/boot/run.sh disk $tier
     boot-network  tests/boot/run.sh network $tier

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Debian on the disk of out/debian (tools/debian): boots, is used, and leaves its disk clean.
 #
-# usage: tests/debian/run.sh same|use|ssh
+# usage: tests/debian/run.sh same|use|ssh|record
 #   same   on 1 and 4 harts, RUNS boots (5) to the login prompt end alike, and in both engines; the
 #          image stays as it is
 #   use    a session on the console: programs, loads, an installation, 2 GiB there and back, reboot
 #          and power-off; the file system is clean after that
 #   ssh    a session over the network
+#   record the same, recorded on 1 and 4 harts under one engine: its replays in both, without a
+#          network, end alike
 # shellcheck source=tests/suite.sh
 . "$(dirname "$0")/../suite.sh"
 part=$1
@@ -73,7 +75,28 @@ talk() {
     failed=$((failed + ${counts%% *}))
 }
 
+# What came over the network comes again, without one.
+recorded() {
+    local harts steps other options log=$work/ssh.sgl
+    local -a engines=(jit interp)
+    for harts in 1 4; do
+        machine=("$program" record --log "$log" --kernel "$debian/vmlinux"
+            --initrd "$debian/initrd.img" --drive "file=$debian/disk.img" --append "$cmdline"
+            --smp $harts --engine "${engines[harts / 4]}" --stats "$work/ssh.json")
+        talk tests/debian/ssh.py $debian/ssh_config
+        steps=$(stat steps "$work/ssh.json")
+        for options in '--engine jit' '--engine interp' '--rewind random:1'; do
+            # shellcheck disable=SC2086 # an option and its value
+            other=$(outcome again "$program" replay "$log" --verify $options)
+            report "session on $harts harts, replayed with $options" \
+                "$([[ $other == "exit 0 steps $steps "* ]] ||
+                    echo "wanted $steps steps, got $other: $(tail -n 1 "$work/again.stderr")")"
+        done
+    done
+}
+
 case $part in
+record) recorded ;;
 same) same ;;
 use)
     copy_disk
