@@ -12,8 +12,8 @@
 
 static enum status refused(struct error *error) {
     return error_set(error, STATUS_USAGE,
-                     "this run cannot go back: it shares a folder, writes to a disk image itself "
-                     "(persist), or follows the host's clock (shift=auto); run it without");
+                     "this run cannot go back: it writes to a disk image itself (persist), or the "
+                     "host has no memory for it; run it without, or with a smaller --memory");
 }
 
 static bool hit_passed(void *owner, const struct hit *hit, uint64_t steps) {
