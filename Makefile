@@ -24,7 +24,7 @@ endif
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
             -Wunused-result
-libs     := capstone libcjson libelf libseccomp libxxhash libzstd zlib
+libs     := capstone ext2fs libcjson libelf libseccomp libxxhash libzstd zlib
 flags     = -std=c11 -D_GNU_SOURCE -Isrc $(warnings) $(optimize_$(MODE)) \
             $(shell pkg-config --cflags $(libs) 2>/dev/null) $(CFLAGS)
 # Debian 12's libfdt comes without a .pc file, and libslirp's wants glib's headers, which we do not.
@@ -49,6 +49,9 @@ $(program): $(objects)
 $(obj)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,cc)$(CC) $(flags) -MMD -MP -c -o $@ $<
+
+# The files that page.c takes in as they are.
+$(obj)/prof/page.o: $(wildcard src/prof/report/*)
 
 # -- Unit tests: each is a program with all objects but main's --------------------------------
 
@@ -79,7 +82,7 @@ $(out)/fuzz/%: $(obj)/fuzz/%.o $(obj)/fuzz/replay.o $(filter-out $(obj)/cli/main
 $(addprefix $(out)/unit/,test_timer test_ticks test_sched_state test_past): \
     ldlibs += -Wl,--wrap=calloc,--wrap=realloc
 
-units: $(unit_tests) $(fuzz_targets)
+units: $(unit_tests) $(fuzz_targets) $(out)/unit/make_profile
 
 # All processors, unless the user asked for a number.
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -95,7 +98,7 @@ check:
 
 # What is missing is installed first, so make has to look at the host again: hence the second make.
 test soak:
-	tools/setup build guest peer $(if $(filter soak,$@),bench debian)
+	tools/setup build guest peer report $(if $(filter soak,$@),bench debian)
 	$(MAKE) $(jobs) all units
 	$(if $(filter soak,$@),tools/debian)
 	$(MAKE) $(jobs) MODE=asan all units
@@ -147,6 +150,7 @@ bench:
 	tools/setup build guest peer bench
 	$(MAKE) $(jobs) all
 	tools/bench $(BENCH)
+	tools/replay-cost
 
 # -- Installing -------------------------------------------------------------------------------
 
@@ -155,6 +159,7 @@ share := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 $(program) $(DESTDIR)$(PREFIX)/bin/sandglass
 	install -D -m 644 docs/sandglass.1 $(share)/man/man1/sandglass.1
+	install -D -m 644 guest/marker.h $(DESTDIR)$(PREFIX)/include/sandglass/marker.h
 	install -D -m 644 tools/completion.bash $(share)/bash-completion/completions/sandglass
 
 clean:

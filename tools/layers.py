@@ -41,6 +41,7 @@ ONLY_IN = {  # system header: the one place for it
     "libfdt.h": "machine/",
     "libelf.h": "base/elf.c",
     "gelf.h": "base/elf.c",
+    "ext2fs/ext2fs.h": "prof/ext_disk.c",
     "cjson/cJSON.h": "cli/",
     "seccomp.h": "cli/sandbox.c",
     "linux/landlock.h": "cli/landlock.c",

@@ -153,6 +153,22 @@ struct stream buffer_tell(struct buffer *buffer);
 /** A walk that sets fields from the start of the buffer. */
 struct stream buffer_set(struct buffer *buffer);
 
+/* -- gzip.c: unpacking in memory --------------------------------------------------------------- */
+
+/** How unpacking went. */
+enum gzip { GZIP_DONE, GZIP_LONG, GZIP_TRUNCATED, GZIP_DAMAGED, GZIP_NO_MEMORY };
+
+/** Does it begin like a gzip file? */
+bool gzip_magic(const void *bytes, size_t size_bytes);
+
+/**
+ * Unpacks one gzip member; what follows it is not looked at.
+ * @param limit_bytes  GZIP_LONG when there is more than this.
+ * @param unpacked     Set when done; free() it.
+ */
+enum gzip gzip_unpack(const void *bytes, size_t size_bytes, uint64_t limit_bytes,
+                      uint8_t **unpacked, size_t *unpacked_bytes);
+
 /* -- elf.c: segments and symbols of ELF files -------------------------------------------------- */
 
 enum { ELF_SEGMENTS_MAX = 64 };
@@ -191,6 +207,36 @@ void elf_close(struct elf *elf);
 
 /** Value of the defined symbol @p name. @return false when there is none. */
 bool elf_symbol(const struct elf *elf, const char *name, uint64_t *value);
+
+/** A symbol of a symbol table. */
+struct elf_symbol {
+    const char *name;    /* the file's; not empty */
+    uint64_t value;      /* an address, in a relocatable file an offset into its section */
+    uint64_t size_bytes; /* 0: the file does not say */
+    uint64_t end;        /* how far it may reach, as value counts: to the end of its section; 0: it
+                            has none */
+    char type;           /* as nm(1) has it: T code, D data, B zeros, R constants, A no address,
+                            W weak; local ones in lower case */
+};
+typedef void elf_symbol_fn(void *owner, const struct elf_symbol *symbol);
+
+/** elf_open() for what is only looked at: a file without segments will do, and has none then. */
+bool elf_open_names(struct elf *elf, const void *bytes, size_t size_bytes, const char **defect);
+
+/** Tells all defined symbols of the symbol table, or where there is none of the dynamic one, in
+ * their order; but not sections, files, thread-local ones, and what assemblers make up ($x, .L1).
+ * @return How many. */
+size_t elf_symbols_tell(const struct elf *elf, elf_symbol_fn *tell, void *owner);
+
+/** Contents of the first section called @p name, which lie in the caller's buffer.
+ * @return NULL when there is none. */
+const void *elf_section(const struct elf *elf, const char *name, size_t *size_bytes);
+
+enum { BUILD_ID_BYTES_MAX = 64 };
+
+/** What the linker said that tells this file from all others (NT_GNU_BUILD_ID).
+ * @return Its size [bytes]; 0: there is none. */
+size_t elf_build_id(const struct elf *elf, uint8_t build_id[BUILD_ID_BYTES_MAX]);
 
 /** Physical address of a virtual one inside a segment, or one past its end. @return false when in
  * none. */

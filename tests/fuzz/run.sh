@@ -13,13 +13,13 @@ corpus=$work/corpus
 rm -rf "$corpus"
 tests/fuzz/seeds.py "$corpus"
 
-targets=(gdb image log options overlay share snapshot virtio)
+targets=(gdb image linux log options overlay profile share snapshot symbols virtio)
 declare -A copies=([test]=20000 [soak]=600000) # of all files of a target together
 declare -A weights=([snapshot]=20)             # of targets whose copies take long
 
 # build TARGET: with clang's fuzzer.
 build() {
-    local libs='capstone libcjson libelf libseccomp libxxhash libzstd zlib'
+    local libs='capstone ext2fs libcjson libelf libseccomp libxxhash libzstd zlib'
     # shellcheck disable=SC2046,SC2086 # words
     clang -std=c11 -D_GNU_SOURCE -Isrc -O1 -g -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all $(pkg-config --cflags $libs) \

@@ -50,6 +50,133 @@ def elf_program():
     return body + bytes(at_table - len(body)) + table
 
 
+def kernel_symbols(new_order, offsets):
+    """What a kernel has of kallsyms: a layout since 6.4 or before, addresses from a base or whole.
+    Letters are their own tokens; the other bytes stand for two letters."""
+    letters = "TDtbr_aeionstchkdlmpuvwxfgyz0123456789."
+    names = ["T_stext"] + [f"t{a}{b}_{a}{c}" for a in "abcdefg" for b in "stuvwx"
+                           for c in "1234567"]
+    names += ["rlong_" + "x" * 140, "D_end"]
+    pairs = [a + b for a in letters[6:] for b in letters[6:]]
+    tokens = [chr(i) if chr(i) in letters else pairs.pop(0) for i in range(256)]
+    table = {token: i for i, token in enumerate(tokens)}
+    packed, markers = b"", b""
+    for i, name in enumerate(names):
+        if i % 256 == 0:
+            markers += struct.pack("<I", len(packed))
+        coded = bytes(table[letter] for letter in name)
+        size = len(coded)
+        packed += bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+        packed += coded
+
+    def aligned(part):
+        return part + bytes(-len(part) % 8)
+
+    base = 0xFFFFFFFF80000000
+    where = range(0, 48 * len(names), 48)
+    if offsets:
+        places = aligned(b"".join(struct.pack("<I", at) for at in where)) + struct.pack("<Q", base)
+    else:
+        places = b"".join(struct.pack("<Q", base + at) for at in where)
+    text = b"".join(token.encode() + b"\0" for token in tokens)
+    index = [0]
+    for token in tokens[:-1]:
+        index.append(index[-1] + len(token) + 1)
+    parts = [struct.pack("<II", len(names), 0), aligned(packed), aligned(markers), aligned(text),
+             struct.pack("<256H", *index)]
+    parts = parts + [places] if new_order else [places] + parts
+    return bytes(64) + b"".join(parts) + bytes(64)
+
+
+def linux_events():
+    """Events of a guest and its memory (fuzz_linux.c): a program begins, has a thread and a child,
+    maps a library, another program begins in the child."""
+    call, back, switch = range(3)
+    home, program, library, stack = 0x1000, 0x2000, 0x3000, 0x4000
+
+    def event(kind, task, root, number=0, args=(), result=0, sp=stack - 64, pc=0x100):
+        args = [result] if kind == back else list(args)
+        return struct.pack("<4B3H7h", kind, task % 2, task, root, pc + 4 * (kind == back), sp,
+                           number, *args, *[0] * (7 - len(args)))
+
+    def begin(task, root):
+        return event(back, task, root, sp=stack, pc=program + 0x100 - 4)
+
+    texts = b"swapper\0/bin/sh\0/lib/libz.so\0"
+    shell, path = home + 0x108, home + 0x110
+    start = struct.pack("<20Q", 1, shell, 0, shell, 0, 3, program + 64, 4, 56, 5, 2, 6, 4096, 9,
+                        program + 0x100, 31, shell, 0, 0, 0)
+    events = [event(switch, 9, 0), begin(1, 1), event(call, 1, 1, 96), event(back, 1, 1, result=1)]
+    events += [event(call, 1, 1, 220, (0x10100 - 0x10000, 0x700)), event(back, 1, 1, result=2),
+               event(back, 2, 1, result=0, sp=0x700)]
+    events += [event(call, 1, 1, 56, (-100, path)), event(back, 1, 1, result=3),
+               event(call, 1, 1, 222, (0, 0x1000, 5, 2, 3, 0)), event(back, 1, 1, result=library),
+               event(call, 1, 1, 226, (0x5000, 0x1000, 5)), event(back, 1, 1, result=0),
+               event(call, 1, 1, 216, (library, 0x1000, 0x1000)),
+               event(back, 1, 1, result=0x6000)]
+    events += [event(call, 1, 1, 220, (17,)), event(back, 3, 2, result=0),
+               event(back, 1, 1, result=7), event(call, 3, 2, 221), begin(3, 3),
+               event(call, 3, 3, 64), event(call, 3, 3, 94), event(call, 1, 1, 215, (0x6000, 16))]
+    memory = bytes(0x100) + texts
+    for content, at in ((elf_program(), program), (elf_program(), library), (start, stack)):
+        memory = memory.ljust(at - home, b"\0") + content
+    memory = memory.ljust(17 << 10, b"\0")
+    return struct.pack("<H", len(events)) + b"".join(events) + memory
+
+
+class Profile:
+    """What is packed into a profile: src/prof/profile_file.c has the fields. Texts are sorted."""
+
+    def __init__(self, *texts):
+        self.texts = sorted(text.encode() for text in texts)
+        self.bytes = struct.pack("<I", len(self.texts))
+        for text in self.texts:
+            self.bytes += struct.pack("<I", len(text)) + text
+
+    def put(self, layout, *fields):
+        fields = [self.texts.index(field.encode()) if isinstance(field, str) else field
+                  for field in fields]
+        self.bytes += struct.pack("<" + layout, *fields)
+
+
+NONE = 0xFFFFFFFF
+
+
+def profile(kind):
+    """A run of two harts in which main called itself and work; a probe; some of a timeline."""
+    body = Profile("", "exact", "kernel", "main", "sh", "timer", "work")
+    body.put("B5IQI", kind, "", "", "exact", "", "", 7, 2)
+    body.put("QQq4Q", 900, 880, 7200, 100 * (kind == 3), 1, 9, 8)
+    body.put("I3I", 1, "kernel", "kernel", "")
+    body.put("IQQqqII", 1, 0, 900, 0, 7200, "", "")
+    body.put("I2I", 1, "kernel", "")
+    body.put("I", 3)
+    for name, module, address in (("main", 0, 0x1000), ("work", 0, 0x2000), ("", NONE, 0x77)):
+        body.put("IIQQ", name, module, address, 64)
+    body.put("I", 2)
+    body.put("BIIIIq", 2, 0, 0, "", "", 0)
+    body.put("BIIIIq", 4, 1, 1, "sh", "sh", 100)
+    contexts = ((NONE, NONE, 0, 0, 0, 0), (0, 2, 0, 0, 3, 5), (NONE, NONE, 1, 1, 0, 0),
+                (2, 0, 1, 1, 0, 10), (3, 0, 1, 1, 1, 20), (4, 1, 1, 1, 1, 30), (3, 1, 1, 1, 0, 40))
+    body.put("I", len(contexts))
+    for parent, function, task, hart, mode, self in contexts:
+        body.put("IIIHB", parent, function, task, hart, mode)
+        body.put("QQQqq", self, self, self // 10, -1, -1)
+    body.put("IIQQQQ", 1, 1, 4, 30, 30, 0)
+    body.put("IIIBI", 1, NONE, 1, 1, "work")
+    body.put("8Q", 2, 1, 12, 4, 8, 96, 32, 64)
+    body.put("BBQBQ", 2, 3, 1, 4, 1)
+    body.put("BBQBQ", 2, 6, 1, 7, 1)
+    body.put("I", 3)
+    body.put("qIBQQIIqIQ", 0, 1, 0, 8, 80, 1, "", 0, 1, 80)
+    body.put("qIBQQIIqIQ", 64, 1, 3, 8, 80, NONE, "timer", 0, 5, 60)
+    body.put("qIBQQIIqIQ", 0, 1, 7, 8, 0, 1, "", 0, 1, 0)
+    host = Profile("kernel", "work")
+    host.put("B6QI", 1, 10, 1, 5, 1, 1, 1, 1)
+    host.put("IIQQQQ", "work", "kernel", 8, 3, 4, 5)
+    return struct.pack("<I", len(body.bytes)) + body.bytes + host.bytes
+
+
 OPTIONS = (
     "--elf F --drive file=F,overlay=G,latency=5,serial=x,bus=mmio --drive file=a,,b,ro,cache=none",
     "--kernel F --initrd G --append quiet --memory 512M --smp 4 --icount shift=3,sleep=off",
@@ -228,6 +355,16 @@ def main(folder):
     images["elf.gz"] = gzip.compress(images["elf"], mtime=0)
     for name, content in images.items():
         write(os.path.join(folder, "image"), name, content)
+    write(os.path.join(folder, "linux"), "programs", linux_events())
+    symbols = {"elf": images["elf"]}
+    for new_order in (False, True):
+        for offsets in (False, True):
+            symbols[f"kernel-{new_order:d}{offsets:d}"] = kernel_symbols(new_order, offsets)
+    symbols["kernel.gz"] = gzip.compress(symbols["kernel-11"], mtime=0)
+    for name, content in symbols.items():
+        write(os.path.join(folder, "symbols"), name, content)
+    for kind in range(4):
+        write(os.path.join(folder, "profile"), str(kind), profile(kind))
     for name, messages in SHARE.items():
         for writable in (0, 1):
             content = bytes([writable]) + share_messages(messages)
