@@ -22,6 +22,7 @@ check) suites='
     isa           tests/isa/run.sh check
     diff          tests/diff/run.sh check
     gdb           tests/gdb/run.sh check
+    chaos         tests/chaos/run.sh check
     cli           tests/cli/run.sh' ;;
 test | soak) suites="
     boot-cut      tests/boot/run.sh cut $tier
@@ -42,14 +43,18 @@ test | soak) suites="
     isa           tests/isa/run.sh $tier
     cli           tests/cli/run.sh
     coverage      tools/coverage-vtime
+    boot-chaos    tests/boot/run.sh chaos $tier
     boot-sleep    tests/boot/run.sh sleep $tier
     boot-record   tests/boot/record.sh $tier
+    boot-symbols  tests/boot/symbols.sh
     share         tests/share/run.sh
+    report        tests/report/run.sh
     boot-ends     tests/boot/run.sh ends $tier
     console       tests/boot/interactive.py
     units         tests/units.sh
     disks         tests/disks/run.sh $tier
     gdb           tests/gdb/run.sh $tier
+    chaos         tests/chaos/run.sh $tier
     fuzz          tests/fuzz/run.sh $tier"
     [ "$tier" = test ] || suites+="
     debian-use    tests/debian/run.sh use

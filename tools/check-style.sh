@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.." || exit 70
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046 # no name here has a space
     set -- $(find src tests tools .ci Makefile -type f \( -name '*.[chS]' -o -name '*.def' -o \
-        -name '*.sh' -o -name '*.py' -o -name '*.bash' -o -name Makefile -o ! -name '*.*' \) \
+        -name '*.sh' -o -name '*.js' -o -name '*.css' -o -name '*.py' -o -name '*.bash' -o \
+        -name Makefile -o ! -name '*.*' \) \
         ! -path '*/__pycache__/*' ! -path 'tests/fuzz/corpus/*' 2>/dev/null | LC_ALL=C sort)
 fi
 

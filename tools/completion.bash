@@ -5,20 +5,25 @@
 # Source it, or install it as share/bash-completion/completions/sandglass. It never runs the
 # program; tests/cli/completion.sh holds it against the program and the manual page.
 
-_sandglass_commands='run record replay snapshot restore verify clocks debug disasm --help --version'
+_sandglass_commands='run record replay snapshot restore verify clocks debug profile disasm symbols
+    report --help --version'
 
 _sandglass_run='kernel initrd append bios elf signature memory smp cpu drive net share console
-    serial virtconsole icount hart time quantum pulse engine jit-cache snapshot-memory
+    serial virtconsole icount hart time quantum chaos pulse engine jit-cache snapshot-memory
     seed rtc no-reboot stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
     no-sandbox help'
 
+# Of run, record and restore only.
+_sandglass_explore='until-fail fail-on jobs'
+
 # Besides those of run; and instead of them.
-_sandglass_record='log hash-every'
+_sandglass_record='log hash-every snapshot-every'
 _sandglass_snapshot='file'
-_sandglass_restore='kernel initrd bios elf signature console engine jit-cache stop-at
-    stop-at-vtime stats state-hash dump dump-file gdb gdb-wait no-sandbox help'
-_sandglass_replay='kernel initrd bios elf signature console engine jit-cache stats state-hash dump
-    dump-file gdb gdb-wait no-sandbox help to to-vtime verify'
+_sandglass_restore='kernel initrd bios elf signature console chaos until-fail fail-on jobs engine
+    jit-cache snapshot-memory stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
+    no-sandbox help'
+_sandglass_replay='kernel initrd bios elf signature console engine jit-cache snapshot-memory stats
+    state-hash dump dump-file gdb gdb-wait no-sandbox help from to to-vtime verify'
 
 # All but i and zicsr, which no CPU lacks.
 _sandglass_extensions='m a f d c zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr
@@ -165,10 +170,45 @@ _sandglass_value() {
     esac
 }
 
+# _sandglass_filter LIST: kinds of code, harts and processes.
+_sandglass_filter() {
+    local done=${1%"${1##*,}"} word choices=()
+    for word in firmware kernel user hart: process:; do
+        [[ ,$done == *,"$word"* ]] || choices+=("$done$word")
+    done
+    _sandglass_reply "$1" "${choices[@]}"
+}
+
+# _sandglass_report WORD PREVIOUS: an option of report, its value, or a profile.
+_sandglass_report() {
+    local word=$1 option=''
+    if [[ $word == -*=* ]]; then
+        option=${word%%=*} word=${word#*=}
+    elif [[ $2 == -* && $2 != *=* ]]; then
+        option=$2
+    fi
+    option=${option#-}
+    case ${option#-} in
+    format) _sandglass_reply "$word" text html folded callgrind trace speedscope ;;
+    by) _sandglass_reply "$word" function process mode hart ;;
+    filter) _sandglass_filter "$word" ;;
+    fail-if) _sandglass_reply "$word" func: self: process: mode: hart: probe: 'all>' ;;
+    output) compopt -o default ;;
+    *)
+        if [[ $word == -* ]]; then
+            _sandglass_options "$word" format output by filter fail-if help
+        else
+            [[ $2 != report ]] || _sandglass_reply "$word" diff
+            compopt -o default
+        fi
+        ;;
+    esac
+}
+
 # _sandglass_run_word WORD PREVIOUS NAMES: completes an option among NAMES, or its value.
 _sandglass_run_word() {
     local word=$1 option='' names
-    local flags='no-reboot|no-sandbox|state-hash|gdb-wait|verify|help|nographic|s|S'
+    local flags='no-reboot|no-sandbox|state-hash|gdb-wait|until-fail|verify|help|nographic|s|S'
     if [[ $word == -*=* ]]; then
         option=${word%%=*} word=${word#*=}
     elif [[ $2 == -* && $2 != *=* && ${2#-} != ?(-)@($flags) ]]; then
@@ -197,12 +237,17 @@ _sandglass() {
         # shellcheck disable=SC2086 # words
         _sandglass_reply "$word" $_sandglass_commands
         ;;
-    run | clocks | debug) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_run" ;;
+    run | clocks)
+        _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_explore $_sandglass_run"
+        ;;
+    debug) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_run" ;;
     verify)
         _sandglass_run_word "$word" "${words[-1]}" "against hash-every $_sandglass_run"
         ;;
+    profile) _sandglass_run_word "$word" "${words[-1]}" "output $_sandglass_run" ;;
     record)
-        _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_record $_sandglass_run"
+        _sandglass_run_word "$word" "${words[-1]}" \
+            "$_sandglass_record $_sandglass_explore $_sandglass_run"
         ;;
     snapshot)
         _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_snapshot $_sandglass_run"
@@ -219,6 +264,14 @@ _sandglass() {
         if [[ $word == -* ]]; then
             _sandglass_options "$word" words help
         elif [[ ${words[2]-} != -* ]]; then
+            compopt -o default
+        fi
+        ;;
+    report) _sandglass_report "$word" "${words[-1]}" ;;
+    symbols)
+        if [[ $word == -* && $word != *=* ]]; then
+            _sandglass_options "$word" kernel elf help
+        else
             compopt -o default
         fi
         ;;

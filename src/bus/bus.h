@@ -61,6 +61,7 @@ struct ram {
     uint8_t *chunk_touched; /* 1 once a page of the chunk was touched */
     uint8_t *page_kept;     /* 1: its contents at the last mark are kept; NULL: there is no mark */
     struct ram_past *past;  /* NULL: there is no mark */
+    struct ram_copy *copy;  /* NULL: nobody wants to know what changes */
     ram_write_fn *before_write; /* before a write that touches a flagged page; may be NULL */
     ram_write_fn *after_write;  /* after it; may be NULL */
     void *owner;
@@ -181,6 +182,9 @@ static inline bool ram_kept(const struct ram *ram, uint64_t page) {
 /** past.c: keeps the contents of a page that is about to be written for the first time since. */
 void ram_keep(struct ram *ram, uint64_t page);
 
+/** copy.c: a page is about to be written. */
+void ram_copy_touch(struct ram *ram, uint64_t page);
+
 /**
  * Marks the page of an address as touched. Whoever writes into RAM does this first, or grants write
  * permission (TLB fill) only after it; ram_write does it by itself.
@@ -189,6 +193,9 @@ static inline void ram_touch(struct ram *ram, paddr address) {
     uint64_t page = ram_page(ram, address);
     if (unlikely(!ram_kept(ram, page))) {
         ram_keep(ram, page);
+    }
+    if (unlikely(ram->copy != NULL)) {
+        ram_copy_touch(ram, page);
     }
     __atomic_store_n(&ram->page_touched[page], 1, __ATOMIC_RELAXED);
     __atomic_store_n(&ram->chunk_touched[page >> CHUNK_SHIFT], 1, __ATOMIC_RELAXED);
@@ -230,6 +237,22 @@ void ram_forget(struct ram *ram, size_t idx);
 void ram_forget_all(struct ram *ram);
 /** What the marks cost the host [bytes]. */
 uint64_t ram_past_bytes(const struct ram *ram);
+
+/* -- copy.c: what has changed, copied while memory goes on changing --------------------------- */
+
+/* Before a copy begins, no TLB may hold write permission for any page: see harts_copy(). Not for
+ * harts that run at the same time. */
+
+/** From now on it is known what changes. @return false: out of memory. */
+bool ram_follow(struct ram *ram);
+void ram_unfollow(struct ram *ram);
+/**
+ * Begins a copy of the pages that have changed since the last one began, or since ram_follow(): as
+ * they are now. The last one is at its end.
+ */
+void ram_copy_begin(struct ram *ram);
+/** The next page of it, in no order. @return false: that was all. */
+bool ram_copy_next(struct ram *ram, uint64_t *page, uint8_t bytes[PAGE_BYTES]);
 
 /* -- bus.c: device regions --------------------------------------------------------------------- */
 

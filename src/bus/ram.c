@@ -54,6 +54,7 @@ enum status ram_init(struct ram *ram, paddr base, uint64_t size_bytes, struct er
 
 void ram_free(struct ram *ram) {
     ram_forget_all(ram);
+    ram_unfollow(ram);
     unmap(ram->bytes, ram->size_bytes);
     unmap(ram->page_flags, page_count(ram));
     unmap(ram->page_touched, page_count(ram));

@@ -19,7 +19,11 @@ int run_command(int argc, char **argv);
 int clocks_command(int argc, char **argv);
 /** The same, standing still before the first step for a debugger. */
 int debug_command(int argc, char **argv);
+/** The same, counting what is executed. */
+int profile_command(int argc, char **argv);
 int disasm_command(int argc, char **argv);
+int symbols_command(int argc, char **argv);
+int report_command(int argc, char **argv);
 
 /* -- drive.c: disks ---------------------------------------------------------------------------- */
 
@@ -101,11 +105,19 @@ unsigned outside_groups(const struct outside *outside);
 struct keeper;
 
 /** Files that appear when a run ends. */
-enum output { OUTPUT_STATS, OUTPUT_SIGNATURE, OUTPUT_HASHES, OUTPUT_COUNT };
+enum output {
+    OUTPUT_STATS,
+    OUTPUT_SIGNATURE,
+    OUTPUT_HASHES,
+    OUTPUT_SNAPSHOT,
+    OUTPUT_PROFILE,
+    OUTPUT_COUNT
+};
 
 struct output_file {
     const char *option, *path; /* path NULL: not asked for */
     int stream;                /* of our own, that the path leads to; -1: none */
+    const char *fresh;         /* where the contents grow, to be renamed; NULL: they come as text */
 };
 
 struct outputs {
@@ -118,11 +130,31 @@ enum status output_check(const char *option, const char *path, struct error *err
 /** Checks that all can be made, and finds out which are streams. */
 enum status outputs_check(struct outputs *outputs, struct error *error);
 
+/** What a file is to hold. */
+struct content {
+    const void *bytes;
+    size_t size_bytes;
+};
+
 /** Writes a file by rename. @errors STATUS_HOST_IO; nothing is left behind then. */
 enum status output_write(const struct outputs *outputs, enum output output, const char *text,
                          struct error *error);
+/** The same of bytes that are no text. */
+enum status output_write_bytes(const struct outputs *outputs, enum output output,
+                               struct content content, struct error *error);
+/** The same of a file that is none of a run's. */
+enum status output_write_file(const char *option, const char *path, struct content content,
+                              struct error *error);
 /** The same, in this process whatever the run is; not to a stream. */
-enum status output_place(const struct output_file *file, const char *text, struct error *error);
+enum status output_place(const struct output_file *file, struct content content,
+                         struct error *error);
+/**
+ * A name beside what @p path leads to, for a file that is to be renamed to that; the caller's.
+ * NULL: what is there cannot be replaced, as a device, and is to be written to.
+ */
+char *output_fresh(const char *path);
+/** Takes away what was not renamed; where there is a keeper, that does. */
+void outputs_drop(const struct outputs *outputs);
 
 /* -- keeper.c: what is done for a run that is shut in ------------------------------------------ */
 
@@ -135,7 +167,7 @@ enum status output_place(const struct output_file *file, const char *text, struc
 enum status keeper_start(struct outputs *outputs, const struct outside *outside,
                          struct error *error);
 /** Has an output written. @errors as output_place(), and when the keeper is gone. */
-enum status keeper_write(struct keeper *keeper, enum output output, const char *text,
+enum status keeper_write(struct keeper *keeper, enum output output, struct content content,
                          struct error *error);
 /** Waits for its end. NULL is fine. */
 void keeper_end(struct keeper *keeper);
@@ -190,7 +222,8 @@ enum command_kind {
     COMMAND_REPLAY,
     COMMAND_SNAPSHOT,
     COMMAND_RESTORE,
-    COMMAND_VERIFY
+    COMMAND_VERIFY,
+    COMMAND_PROFILE
 };
 
 /** An option as it was given, which a log's header keeps: name without dashes, and value. */
@@ -198,18 +231,31 @@ struct given {
     const char *name, *value;
 };
 
-enum { GIVEN_MAX = 256 };
+enum { GIVEN_MAX = 256, JOBS_MAX = 64 };
+
+/** Seeds of chaos to run one after the other. */
+struct exploration {
+    bool wanted;
+    uint64_t first, last; /* first <= last */
+    bool until_fail;      /* --until-fail */
+    unsigned jobs;        /* --jobs: how many at once; 0: as many as the host has processors */
+    const char *fail_on;  /* --fail-on: what a console must not say, or NULL */
+};
 
 /** What `run` is asked to do. */
 struct run_options {
     enum command_kind command;
     struct machine_options machine;
-    const char *log_path;          /* of record and replay, snapshot and restore */
+    const char *log_path; /* of record and replay, snapshot and restore */
+    char *log_fresh;      /* of snapshot: where it grows, or NULL: in its place */
+    struct exploration exploration;
     uint64_t hash_steps;           /* --hash-every */
     const char *against;           /* --against: an engine, or NULL */
+    const char *profile_path;      /* --output of profile, or NULL */
     bool verifies;                 /* --verify */
-    uint64_t to_steps;             /* --to; UINT64_MAX: not given */
-    vtime to_ns;                   /* --to-vtime; VTIME_NEVER: not given */
+    uint64_t snapshot_steps;       /* --snapshot-every; 0: not given */
+    uint64_t from_steps;           /* --from; 0: not given */
+    struct destination to;         /* --to, --to-vtime */
     struct log *log;               /* being read: a log, or a snapshot */
     struct given given[GIVEN_MAX]; /* what shapes the run */
     unsigned given_count;
@@ -250,13 +296,17 @@ struct run_options {
 /** What an option means for a recording. */
 enum option_use {
     USE_SHAPES,   /* the run: it is recorded */
+    USE_DRAWS,    /* the same, but who goes on from a snapshot may choose another */
     USE_PLACES,   /* the same, but what it names may lie elsewhere when it is replayed */
     USE_LOOKS,    /* changes nothing in the run: each replay has its own */
     USE_STOPS,    /* says where it stops: recorded, but no part of a snapshot */
+    USE_EXPLORES, /* of run, record and restore only: more than one run */
+    USE_HASHES,   /* of record and verify only */
     USE_RECORD,   /* of record only */
     USE_REPLAY,   /* of replay only */
     USE_SNAPSHOT, /* of snapshot only */
-    USE_VERIFY    /* of verify only */
+    USE_VERIFY,   /* of verify only */
+    USE_PROFILE   /* of profile only */
 };
 
 struct recording;
@@ -270,32 +320,35 @@ struct options_source {
 };
 
 /**
- * Parses and checks all options of `run`.
- * @param argv     argv[0] is the subcommand: for debug, a debugger is waited for.
+ * Parses and checks all options.
  * @param options  To be given to run_options_free() whatever comes back.
  * @errors STATUS_USAGE, one line.
  */
-enum status run_options_parse(int argc, char **argv, struct run_options *options,
-                              struct error *error);
-/** The same for all who run a machine. */
 enum status options_parse(const struct options_source *source, struct run_options *options,
                           struct error *error);
 void run_options_free(struct run_options *options);
 
-/* options_check.c: what belongs to whom, and what goes together. */
+/* profile.c: what `profile` writes. */
 
-enum option_use option_use(const char *name);
-bool option_accepted(const char *name, enum command_kind command);
-/** The line for one that is not. */
-enum status option_refuse(const char *name, enum command_kind command, struct error *error);
-/** Do they go together? */
-enum status options_check(const struct run_options *options, struct error *error);
+#define PROFILE_DEFAULT "profile.sgp"
+
+/** After a run whose steps were counted. @errors STATUS_HOST_IO */
+enum status profile_write(struct machine *machine, const struct run_options *options,
+                          const struct machine_exit *end, struct error *error);
 
 /** Prints what a command accepts to standard output. */
 void run_options_help(enum command_kind command);
 
 /** Runs what is asked for, from opening files to the last report. @return Exit status. */
 int run_options_run(struct run_options *options, char *const *argv);
+
+/* -- explore.c: --chaos FIRST..LAST ------------------------------------------------------------ */
+
+/**
+ * Runs what is asked for once a seed, each run in a process of its own.
+ * @return Exit status of the run that failed, 0 when none did.
+ */
+int explore_run(struct run_options *options, char **argv);
 
 /* -- recording.c: the header of a log ---------------------------------------------------------- */
 
@@ -317,6 +370,9 @@ struct recording {
     size_t size_bytes;
     uint8_t bytes[RECORDING_BYTES_MAX]; /* what the others point into */
 };
+
+/** Is the log, or snapshot, another file than those that the run is made of? */
+enum status recording_apart(const struct run_options *options, struct error *error);
 
 /** Writes the header, for which it reads all files. Only bytes and their size are filled in. */
 enum status recording_make(const struct run_options *options, struct recording *recording,

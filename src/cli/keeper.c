@@ -12,15 +12,17 @@
  * 1. The run is the process that the user started, and the keeper its child. So signals, job
  *    control, exit status and resource usage are the run's own; nothing is passed on.
  * 2. The keeper believes nothing: of an errand it takes the number of an output that was asked for
- *    on the command line, and text. A run that was taken over can spoil its own outputs, which it
+ *    on the command line, and bytes. A run that was taken over can spoil its own outputs, which it
  *    could anyway.
- * 3. It has the text whole before it touches the file: a run that is killed leaves a whole file,
- *    old or new.
+ * 3. It has the bytes whole before it touches the file: a run that is killed leaves a whole file,
+ *    old or new. A snapshot is too large for that: the run writes it, under another name, and the
+ *    errand, without bytes, is to rename it. What was not renamed goes away with the run.
  * 4. It lives as long as the run: when no one can write to its pipe any more, the run has ended,
  *    however that was. Only then the terminal and names are looked at. Signals do not reach it,
  *    and it has left the session, so that neither Ctrl-C, Ctrl-Z nor the end of the terminal do.
  *    It holds nothing of the run's: the lock of a disk, say, ends when the run does.
- * 5. Where there is nothing to look after there is no keeper.
+ * 5. Where there is nothing to look after there is no keeper; nor is there one for a run that is not
+ *    shut in, but for a snapshot's.
  *
  * Considered and dropped: the keeper as the parent, with the run as its child (then it has to pass
  * on signals, stops and statuses, and everybody who measures or debugs the program's process looks
@@ -45,7 +47,7 @@ struct keeper {
     struct outputs outputs;
 };
 
-/** Text of size_bytes follows. */
+/** So many bytes follow. */
 struct errand {
     uint64_t output;
     uint64_t size_bytes;
@@ -89,15 +91,14 @@ static bool errand_run(const struct keeper *keeper) {
         return false;
     }
     const struct output_file *file = &keeper->outputs.files[errand.output];
-    char *text = malloc(errand.size_bytes + 1);
-    if (file->path == NULL || text == NULL ||
-        !all_read(keeper->requests, text, errand.size_bytes, true)) {
-        free(text);
+    char *bytes = malloc(errand.size_bytes + 1);
+    if (file->path == NULL || bytes == NULL ||
+        !all_read(keeper->requests, bytes, errand.size_bytes, true)) {
+        free(bytes);
         return false;
     }
-    text[errand.size_bytes] = '\0';
-    error.status = output_place(file, text, &error);
-    free(text);
+    error.status = output_place(file, (struct content){bytes, errand.size_bytes}, &error);
+    free(bytes);
     return all_written(keeper->replies, &error, sizeof error);
 }
 
@@ -145,6 +146,7 @@ static _Noreturn void keep(const struct keeper *keeper, const struct outside *ou
     prctl(PR_SET_NAME, "sandglass-keep", 0, 0, 0);
     while (errand_run(keeper)) {
     }
+    outputs_drop(&keeper->outputs);
     for (size_t i = outside_consoles(outside, consoles); i > 0; i--) {
         console_rescue(consoles[i - 1]);
     }
@@ -217,14 +219,14 @@ enum status keeper_start(struct outputs *outputs, const struct outside *outside,
 }
 
 /* A signal while the keeper works is a user who has no patience with it. */
-enum status keeper_write(struct keeper *keeper, enum output output, const char *text,
+enum status keeper_write(struct keeper *keeper, enum output output, struct content content,
                          struct error *error) {
     const struct output_file *file = &keeper->outputs.files[output];
-    struct errand errand = {.output = output, .size_bytes = strlen(text)};
+    struct errand errand = {.output = output, .size_bytes = content.size_bytes};
     struct error reply;
     errno = 0;
     bool done = keeper->requests >= 0 && all_written(keeper->requests, &errand, sizeof errand) &&
-                all_written(keeper->requests, text, errand.size_bytes) &&
+                all_written(keeper->requests, content.bytes, content.size_bytes) &&
                 all_read(keeper->replies, &reply, sizeof reply, false);
     if (!done) {
         int first = errno;

@@ -18,16 +18,16 @@ static const struct command commands[] = {
     {"clocks", clocks_command, "run a machine, then show each hart's clock"},
     {"debug", debug_command, "run a machine under gdb"},
     {"disasm", disasm_command, "disassemble an ELF file or words"},
+    {"symbols", symbols_command, "names of kernels and programs, and for addresses"},
     {"record", record_command, "run and write down what comes from outside"},
     {"replay", replay_command, "run again from such a log"},
     {"snapshot", snapshot_command, "run, and keep the state where it stops"},
     {"restore", restore_command, "go on from such a state"},
     {"verify", verify_command, "run a machine twice and compare"},
-    {"profile", NULL, "count exactly where steps go"},
-    {"report", NULL, "make a report of a profile"},
+    {"profile", profile_command, "count exactly where steps go"},
+    {"report", report_command, "show profiles, compare them, judge them"},
     {"cluster", NULL, "run several machines in one time"},
     {"qemu", NULL, "run QEMU on this time"},
-    {"symbols", NULL, "list symbols of an ELF file"},
 };
 
 static void help(void) {

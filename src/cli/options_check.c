@@ -1,75 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which options belong to which command, and which go together. */
-#include "cli/cli.h"
+#include "cli/options.h"
 
 #include <string.h>
 
 /* -- Whose they are ---------------------------------------------------------------------------- */
 
-/** All others shape the run. */
-static const struct {
-    const char *name;
-    enum option_use use;
-} uses[] = {
-    {"kernel", USE_PLACES},     {"initrd", USE_PLACES},
-    {"bios", USE_PLACES},       {"elf", USE_PLACES},
-    {"console", USE_PLACES},    {"signature", USE_LOOKS},
-    {"engine", USE_LOOKS},      {"jit-cache", USE_LOOKS},
-    {"stats", USE_LOOKS},       {"state-hash", USE_LOOKS},
-    {"dump", USE_LOOKS},        {"d", USE_LOOKS},
-    {"dump-file", USE_LOOKS},   {"D", USE_LOOKS},
-    {"no-sandbox", USE_LOOKS},  {"help", USE_LOOKS},
-    {"grant", USE_LOOKS},       {"drop-caches", USE_LOOKS},
-    {"rewind", USE_LOOKS},      {"pause", USE_LOOKS},
-    {"gdb", USE_LOOKS},         {"gdb-wait", USE_LOOKS},
-    {"s", USE_LOOKS},           {"S", USE_LOOKS},
-    {"hash-at", USE_LOOKS},     {"log", USE_RECORD},
-    {"hash-every", USE_RECORD}, {"to", USE_REPLAY},
-    {"to-vtime", USE_REPLAY},   {"verify", USE_REPLAY},
-    {"stop-at", USE_STOPS},     {"stop-at-vtime", USE_STOPS},
-    {"file", USE_SNAPSHOT},     {"against", USE_VERIFY},
-};
-
-enum option_use option_use(const char *name) {
-    for (size_t i = 0; i < COUNT(uses); i++) {
-        if (strcmp(uses[i].name, name) == 0) {
-            return uses[i].use;
-        }
-    }
-    return USE_SHAPES;
-}
-
-bool option_accepted(const char *name, enum command_kind command) {
-    enum option_use use = option_use(name);
+bool option_accepted(const struct option_row *row, enum command_kind command) {
+    enum option_use use = row->use;
     switch (command) {
     case COMMAND_RUN:
     case COMMAND_DEBUG:
-        return use <= USE_STOPS;
+        return use <= USE_STOPS || (use == USE_EXPLORES && command == COMMAND_RUN);
     case COMMAND_RECORD:
-        return use <= USE_STOPS || use == USE_RECORD;
+        return use <= USE_HASHES || use == USE_RECORD;
     case COMMAND_VERIFY:
-        return use <= USE_STOPS || use == USE_VERIFY || strcmp(name, "hash-every") == 0;
+        return use <= USE_STOPS || use == USE_HASHES || use == USE_VERIFY;
     case COMMAND_REPLAY:
         return use == USE_PLACES || use == USE_LOOKS || use == USE_REPLAY;
+    case COMMAND_PROFILE:
+        return use <= USE_STOPS || use == USE_PROFILE;
     case COMMAND_SNAPSHOT:
         return use <= USE_STOPS || use == USE_SNAPSHOT;
     case COMMAND_RESTORE:
         break;
     }
-    return use == USE_PLACES || use == USE_LOOKS || use == USE_STOPS;
+    return use >= USE_DRAWS && use <= USE_EXPLORES;
 }
 
-enum status option_refuse(const char *name, enum command_kind command, struct error *error) {
+enum status option_refuse(const struct option_row *row, enum command_kind command,
+                          struct error *error) {
     static const char *const owners[] = {
+        [USE_EXPLORES] = "is of sandglass run, record and restore; drop it",
+        [USE_HASHES] = "is of sandglass record and verify; drop it",
         [USE_RECORD] = "is of sandglass record; drop it",
         [USE_REPLAY] = "is of sandglass replay; drop it",
         [USE_SNAPSHOT] = "is of sandglass snapshot; drop it",
         [USE_VERIFY] = "is of sandglass verify; drop it",
+        [USE_PROFILE] = "is of sandglass profile; drop it",
     };
     bool recorded = command == COMMAND_REPLAY || command == COMMAND_RESTORE;
-    enum option_use use = option_use(name);
-    const char *why = recorded || use <= USE_STOPS ? "is as it was recorded; drop it" : owners[use];
-    return error_set(error, STATUS_USAGE, "--%s: %s", name, why);
+    const char *why =
+        recorded || row->use <= USE_STOPS ? "is as it was recorded; drop it" : owners[row->use];
+    return error_set(error, STATUS_USAGE, "--%s: %s", row->name, why);
 }
 
 /* -- Options that do not go together ----------------------------------------------------------- */
@@ -99,6 +72,10 @@ static enum status policy_check(const struct run_options *options, struct error 
     if (options->gdb != NULL) {
         return conflict(error, "--gdb", steps);
     }
+    if (machine->chaos.wanted) {
+        return conflict(error, "--chaos",
+                        "draws the order of turns, and only --time lockstep has turns; drop one");
+    }
     if (machine->time == TIME_FREE && options->harts != NULL) {
         return conflict(error, "--hart", rates);
     }
@@ -115,7 +92,7 @@ static enum status record_check(const struct run_options *options, struct error 
         return conflict(error, snapshot ? "snapshot:" : "record:",
                         snapshot ? "where to? give --file FILE" : "where to? give --log FILE");
     }
-    if (snapshot && options->machine.stop_kind == STOP_NEVER) {
+    if (snapshot && options->machine.stop.kind == DESTINATION_NONE) {
         return conflict(error, "snapshot:", "where? give --stop-at STEPS or --stop-at-vtime NS");
     }
     if (options->machine.time != TIME_LOCKSTEP) {
@@ -138,6 +115,106 @@ static enum status record_check(const struct run_options *options, struct error 
     return STATUS_OK;
 }
 
+/** A console that each of many runs can have. */
+static bool console_shared(const char *spec) {
+    return spec == NULL || strcmp(spec, "stdio") == 0 || strcmp(spec, "stdout") == 0 ||
+           strcmp(spec, "null") == 0;
+}
+
+/** What is there once, and would have to be shared by runs that know nothing of each other. */
+static const char *explore_shares(const struct run_options *options) {
+    bool consoles = console_shared(options->console);
+    for (unsigned i = 0; i < options->serial_count; i++) {
+        consoles = consoles && console_shared(options->serials[i]);
+    }
+    for (unsigned i = 0; i < options->virtconsole_count; i++) {
+        consoles = consoles && console_shared(options->virtconsoles[i]);
+    }
+    for (unsigned i = 0; i < options->drive_count; i++) {
+        const struct disk_options *disk = &options->drives[i].disk;
+        if (disk->persist || disk->overlay != NULL) {
+            return "--drive with persist or overlay=";
+        }
+    }
+    for (unsigned i = 0; i < options->share_count; i++) {
+        if (options->shared[i].options.writable) {
+            return "--share with rw";
+        }
+    }
+    return !consoles                                 ? "a console other than stdio and null"
+           : options->network.user.forward_count > 0 ? "hostfwd="
+           : options->gdb != NULL                    ? "--gdb"
+           : options->machine.signature != NULL      ? "--signature"
+           : options->dump != NULL                   ? "--dump-file"
+           : options->hash_path != NULL              ? "--hash-at"
+                                                     : NULL;
+}
+
+static enum status explore_check(const struct run_options *options, struct error *error) {
+    const struct exploration *exploration = &options->exploration;
+    if (!exploration->wanted) {
+        bool asked = exploration->until_fail || exploration->jobs > 0 || exploration->fail_on;
+        return asked
+                   ? conflict(error, "--until-fail, --fail-on, --jobs", "need --chaos FIRST..LAST")
+                   : STATUS_OK;
+    }
+    const char *shares = explore_shares(options);
+    if (options->command != COMMAND_RUN && options->command != COMMAND_RECORD &&
+        options->command != COMMAND_RESTORE) {
+        return conflict(error, "--chaos FIRST..LAST",
+                        "is for run, record and restore; give one seed");
+    }
+    if (options->command == COMMAND_RECORD && !exploration->until_fail) {
+        return conflict(error, "--chaos FIRST..LAST",
+                        "with record keeps one log: add --until-fail");
+    }
+    if (shares != NULL) {
+        return error_set(error, STATUS_USAGE,
+                         "--chaos FIRST..LAST: its runs cannot share %s; drop it, and repeat with "
+                         "the seed that is found",
+                         shares);
+    }
+    bool silent = options->console != NULL && strcmp(options->console, "null") == 0;
+    if (exploration->fail_on != NULL && (silent || exploration->fail_on[0] == '\0')) {
+        return conflict(error, "--fail-on",
+                        silent ? "reads the console; drop --console null"
+                               : "needs a text that is not empty");
+    }
+    return STATUS_OK;
+}
+
+static enum status place_check(const char *option, const struct destination *place,
+                               const struct machine_options *machine, struct error *error) {
+    bool executed = place->kind == DESTINATION_SYMBOL || place->kind == DESTINATION_MARKER;
+    if (place->kind == DESTINATION_HART_STEPS && place->hart >= machine->hart_count) {
+        return error_set(error, STATUS_USAGE, "%s: there is no hart %u; --smp gives harts 0 to %u",
+                         option, place->hart, machine->hart_count - 1);
+    }
+    if (destination_counted(place) && (machine->time != TIME_LOCKSTEP || machine->uncounted)) {
+        return error_set(error, STATUS_USAGE,
+                         "%s: symbols, lines and markers have their places under --time lockstep",
+                         option);
+    }
+    if (executed && machine->engine == ENGINE_CHECK) {
+        return error_set(error, STATUS_USAGE,
+                         "%s: symbols and markers cannot go with --engine check; use another",
+                         option);
+    }
+    return STATUS_OK;
+}
+
+/** What would count steps twice, or cannot say where they are. */
+static enum status profile_check(const struct run_options *options, struct error *error) {
+    const struct machine_options *machine = &options->machine;
+    bool twice = machine->engine == ENGINE_CHECK || machine->rewinds || options->gdb != NULL;
+    if (twice || machine->time != TIME_LOCKSTEP || machine->uncounted) {
+        return conflict(error, "profile",
+                        "counts each step once, under --time lockstep: drop --time, --gdb, "
+                        "--rewind, --engine check, --no-accounting");
+    }
+    return STATUS_OK;
+}
+
 enum status options_check(const struct run_options *options, struct error *error) {
     const struct machine_options *machine = &options->machine;
     bool bios_file = machine->bios != NULL && strcmp(machine->bios, "none") != 0 &&
@@ -148,9 +225,15 @@ enum status options_check(const struct run_options *options, struct error *error
     if (machine->time != TIME_LOCKSTEP && policy_check(options, error) != STATUS_OK) {
         return error->status;
     }
+    if (explore_check(options, error) != STATUS_OK) {
+        return error->status;
+    }
     bool records = options->command == COMMAND_RECORD || options->command == COMMAND_SNAPSHOT ||
                    options->command == COMMAND_VERIFY;
     if (records && record_check(options, error) != STATUS_OK) {
+        return error->status;
+    }
+    if (options->command == COMMAND_PROFILE && profile_check(options, error) != STATUS_OK) {
         return error->status;
     }
     if (machine->elf != NULL) {
@@ -196,10 +279,7 @@ enum status options_check(const struct run_options *options, struct error *error
     if (machine->dump_items != 0 && machine->engine == ENGINE_INTERP) {
         return conflict(error, "--dump", "shows what is translated: drop --engine interp");
     }
-    if (machine->stop_kind == STOP_AT_HART_STEPS && machine->stop_hart >= machine->hart_count) {
-        return error_set(error, STATUS_USAGE,
-                         "--stop-at: there is no hart %u; --smp gives harts 0 to %u",
-                         machine->stop_hart, machine->hart_count - 1);
-    }
-    return STATUS_OK;
+    return place_check("--stop-at", &machine->stop, machine, error) != STATUS_OK
+               ? error->status
+               : place_check("--to", &options->to, machine, error);
 }

@@ -82,13 +82,18 @@ enum status outputs_check(struct outputs *outputs, struct error *error) {
     return status;
 }
 
-/** All of @p text to a new file. @return false with errno set. */
-static bool write_new(const char *path, const char *text) {
+static bool all_put(FILE *file, struct content content) {
+    return fwrite(content.bytes, 1, content.size_bytes, file) == content.size_bytes &&
+           fflush(file) == 0;
+}
+
+/** All of it to a new file. @return false with errno set. */
+static bool write_new(const char *path, struct content content) {
     FILE *file = fopen(path, "wx");
     if (file == NULL) {
         return false;
     }
-    bool done = fputs(text, file) >= 0 && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    bool done = all_put(file, content) && fsync(fileno(file)) == 0;
     int first = errno;
     if (fclose(file) != 0 || !done) {
         errno = done ? errno : first;
@@ -97,8 +102,8 @@ static bool write_new(const char *path, const char *text) {
     return true;
 }
 
-static bool replace(const char *path, const char *fresh, const char *text) {
-    if (write_new(fresh, text) && rename(fresh, path) == 0) {
+static bool replace(const char *path, const char *fresh, struct content content) {
+    if (write_new(fresh, content) && rename(fresh, path) == 0) {
         return true;
     }
     int first = errno;
@@ -107,23 +112,24 @@ static bool replace(const char *path, const char *fresh, const char *text) {
     return false;
 }
 
-static bool write_through(const char *path, const char *text) {
+static bool write_through(const char *path, struct content content) {
     FILE *file = fopen(path, "w");
     if (file == NULL) {
         return false;
     }
-    bool done = fputs(text, file) >= 0;
+    bool done = all_put(file, content);
     return fclose(file) == 0 && done;
 }
 
-static bool write_stream(int stream, const char *text) {
-    size_t left = strlen(text);
+static bool write_stream(int stream, struct content content) {
+    const char *bytes = content.bytes;
+    size_t left = content.size_bytes;
     while (left > 0) {
-        ssize_t count = write(stream, text, left);
+        ssize_t count = write(stream, bytes, left);
         if (count <= 0 && errno != EINTR) {
             return false;
         }
-        text += count > 0 ? count : 0;
+        bytes += count > 0 ? count : 0;
         left -= count > 0 ? (size_t)count : 0;
     }
     return true;
@@ -144,30 +150,63 @@ static char *fresh_name(const char *path) {
     return fresh;
 }
 
+char *output_fresh(const char *path) {
+    char *real = realpath(path, NULL);
+    bool replaced = !is_special(path) && (real != NULL || !is_link(path));
+    char *fresh = replaced ? fresh_name(real == NULL ? path : real) : NULL;
+    free(real);
+    return fresh;
+}
+
+void outputs_drop(const struct outputs *outputs) {
+    for (size_t i = 0; outputs->keeper == NULL && i < OUTPUT_COUNT; i++) {
+        if (outputs->files[i].fresh != NULL) {
+            unlink(outputs->files[i].fresh);
+        }
+    }
+}
+
 /* A link stays, and what it leads to is replaced; what it would lead to is made. */
-enum status output_place(const struct output_file *file, const char *text, struct error *error) {
+enum status output_place(const struct output_file *file, struct content content,
+                         struct error *error) {
     const char *path = file->path;
     bool done = false;
     char *real = realpath(path, NULL);
-    if (is_special(path) || (real == NULL && is_link(path))) {
-        done = write_through(path, text);
+    if (file->fresh != NULL) {
+        done = rename(file->fresh, real == NULL ? path : real) == 0;
+    } else if (is_special(path) || (real == NULL && is_link(path))) {
+        done = write_through(path, content);
     } else {
         const char *target = real == NULL ? path : real;
         char *fresh = fresh_name(target);
-        done = fresh != NULL && replace(target, fresh, text);
+        done = fresh != NULL && replace(target, fresh, content);
         free(fresh);
     }
     free(real);
     return done ? STATUS_OK : cannot_write(file->option, path, error);
 }
 
-enum status output_write(const struct outputs *outputs, enum output output, const char *text,
-                         struct error *error) {
+enum status output_write_bytes(const struct outputs *outputs, enum output output,
+                               struct content content, struct error *error) {
     const struct output_file *file = &outputs->files[output];
     if (file->stream >= 0) {
-        return write_stream(file->stream, text) ? STATUS_OK
-                                                : cannot_write(file->option, file->path, error);
+        return write_stream(file->stream, content) ? STATUS_OK
+                                                   : cannot_write(file->option, file->path, error);
     }
-    return outputs->keeper == NULL ? output_place(file, text, error)
-                                   : keeper_write(outputs->keeper, output, text, error);
+    return outputs->keeper == NULL ? output_place(file, content, error)
+                                   : keeper_write(outputs->keeper, output, content, error);
+}
+
+enum status output_write(const struct outputs *outputs, enum output output, const char *text,
+                         struct error *error) {
+    return output_write_bytes(outputs, output, (struct content){text, strlen(text)}, error);
+}
+
+enum status output_write_file(const char *option, const char *path, struct content content,
+                              struct error *error) {
+    struct output_file file = {.option = option, .path = path, .stream = stream_of(path)};
+    if (file.stream >= 0) {
+        return write_stream(file.stream, content) ? STATUS_OK : cannot_write(option, path, error);
+    }
+    return output_place(&file, content, error);
 }

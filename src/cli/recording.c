@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum field { FIELD_VERSION = 1, FIELD_SEED, FIELD_RTC, FIELD_OPTION, FIELD_FILE };
 enum { ROLE_DRIVES = BOOT_ROLES, FIELD_HEAD_BYTES = 5 };
@@ -43,6 +44,26 @@ static enum status role_digest(const struct run_options *options, unsigned role,
     enum status status = file_digest(role_path(options, role), digest, &why);
     return status == STATUS_OK ? STATUS_OK
                                : error_set(error, status, "%s %s", role_option(role), why.text);
+}
+
+static bool is_same_file(const char *a, const char *b) {
+    struct stat there_a, there_b;
+    return stat(a, &there_a) == 0 && stat(b, &there_b) == 0 && there_a.st_dev == there_b.st_dev &&
+           there_a.st_ino == there_b.st_ino;
+}
+
+/* To write the log would empty what it is to be replayed with. */
+enum status recording_apart(const struct run_options *options, struct error *error) {
+    for (unsigned role = 0; options->log_path != NULL && role < RECORDED_FILES_MAX; role++) {
+        const char *path = role_path(options, role);
+        if (path != NULL && is_same_file(path, options->log_path)) {
+            return error_set(error, STATUS_USAGE,
+                             "--%s %.300s: is the file of %s too; name another",
+                             options->command == COMMAND_SNAPSHOT ? "file" : "log",
+                             options->log_path, role_option(role));
+        }
+    }
+    return STATUS_OK;
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */

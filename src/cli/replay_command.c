@@ -80,7 +80,12 @@ static int go_on(struct log *log, struct recording *recording,
         }
         result = (int)recording_compare(recording, &options, &error);
     }
-    result = result != 0 ? cli_fail(&error) : run_options_run(&options, source->argv);
+    if (result != 0) {
+        cli_fail(&error);
+    } else {
+        result = options.exploration.wanted ? explore_run(&options, source->argv)
+                                            : run_options_run(&options, source->argv);
+    }
     run_options_free(&options);
     return result;
 }
@@ -92,9 +97,14 @@ static int command(int argc, char **argv, enum command_kind kind) {
                   argv[0], argv[0]);
         return cli_fail(&error);
     }
-    if (argv[1][0] == '-') {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-help") == 0) {
         run_options_help(kind);
         return 0;
+    }
+    if (argv[1][0] == '-') {
+        error_set(&error, STATUS_USAGE, "%s: the file comes first: %s FILE %.100s ...", argv[0],
+                  argv[0], argv[1]);
+        return cli_fail(&error);
     }
     if (sandbox_possible()) {
         sandbox_shed((const char *const *)argv);

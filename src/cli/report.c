@@ -149,6 +149,7 @@ static bool add_schedule(cJSON *root, const struct machine_options *options) {
     return add_text(root, "exactness", class) && add_text(root, "time", names[options->time]) &&
            add_u64(root, "quantum_ns", (uint64_t)options->quantum_ns) &&
            add_flag(root, "monotonic", options->monotonic) &&
+           (!options->chaos.wanted || add_u64(root, "chaos", options->chaos.seed)) &&
            add_text(root, "sleep", options->idle_sleeps ? "on" : "off") &&
            add_flag(root, "align", options->aligns) && add_flag(root, "auto", options->adapts) &&
            add_u64(root, "seed", options->seed) &&

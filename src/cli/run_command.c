@@ -70,6 +70,11 @@ static void firmware_find(struct firmware *firmware) {
 
 /* -- Sandbox ----------------------------------------------------------------------------------- */
 
+/** Will the run be at places where it has been before? */
+static bool goes_back(const struct run_options *options) {
+    return options->gdb != NULL || options->machine.rewinds;
+}
+
 /** What the options ask system calls for. */
 static unsigned groups_wanted(const struct run_options *options) {
     const struct machine_options *machine = &options->machine;
@@ -78,7 +83,7 @@ static unsigned groups_wanted(const struct run_options *options) {
     groups |= machine->drive_count > 0 ? SANDBOX_DISKS : 0;
     groups |= machine->net != NULL && options->command != COMMAND_REPLAY ? SANDBOX_NETWORK : 0;
     groups |= options->command == COMMAND_SNAPSHOT ? SANDBOX_DISKS : 0;
-    bool records = options->command == COMMAND_RECORD || options->gdb != NULL;
+    bool records = options->command == COMMAND_RECORD || goes_back(options);
     groups |= records ? SANDBOX_THREADS | SANDBOX_DISKS : 0;
     for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
@@ -239,9 +244,13 @@ static struct machine_exit run(struct machine *machine, const struct run_options
         .owner = &session,
     };
     struct console *gdb = options->outside.gdb;
-    struct machine_exit end = gdb == NULL
-                                  ? machine_run(machine, &callbacks)
-                                  : machine_debug(machine, gdb, options->gdb_waits, &callbacks);
+    struct machine_exit end = {.reason = EXIT_ERROR};
+    if (options->command == COMMAND_PROFILE && machine_profile(machine, &end.error) != STATUS_OK) {
+        end.status = (int)end.error.status;
+        return end;
+    }
+    end = gdb == NULL ? machine_run(machine, &callbacks)
+                      : machine_debug(machine, gdb, options->gdb_waits, &callbacks);
     progress_clear(&session.progress);
     session_close(&session, options, &end);
     return end;
@@ -262,12 +271,31 @@ static void report_all(struct machine *machine, const struct run_options *option
         signature_write(machine, &options->outputs, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
+    if (machine != NULL && options->command == COMMAND_PROFILE &&
+        profile_write(machine, options, end, &error) != STATUS_OK) {
+        end_spoil(end, &error);
+    }
     if (options->stats != NULL && stats_write(&report, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
     if (machine != NULL && options->clocks && clocks_print(&report, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
+}
+
+/** All of it, under its name. */
+static enum status snapshot_write(struct machine *machine, const struct run_options *options,
+                                  struct error *error) {
+    if (machine_snapshot(machine, options->log, error) != STATUS_OK) {
+        return error->status;
+    }
+    if (!log_flush(options->log)) {
+        (void)log_failed(options->log, error);
+        return error->status;
+    }
+    return options->log_fresh == NULL
+               ? STATUS_OK
+               : output_write(&options->outputs, OUTPUT_SNAPSHOT, "", error);
 }
 
 /** sandglass snapshot: stopping is what was wanted. */
@@ -281,7 +309,7 @@ static void snapshot_keep(struct machine *machine, const struct run_options *opt
         error_set(&error, STATUS_USAGE,
                   "snapshot: the guest has ended before; let it stop earlier, by --stop-at");
         end_spoil(end, &error);
-    } else if (machine_snapshot(machine, options->log, &error) != STATUS_OK) {
+    } else if (snapshot_write(machine, options, &error) != STATUS_OK) {
         end_spoil(end, &error);
     } else if (end->reason == EXIT_STOPPED) {
         end->status = STATUS_OK;
@@ -340,7 +368,8 @@ static struct log *log_make(const struct run_options *options, struct error *err
         error_set(error, STATUS_USAGE, "--log: out of memory; free some and try again");
     } else if (recording_make(options, recording, error) == STATUS_OK) {
         struct error why;
-        log = log_create(options->log_path, recording->bytes, recording->size_bytes, &why);
+        const char *path = options->log_fresh == NULL ? options->log_path : options->log_fresh;
+        log = log_create(path, recording->bytes, recording->size_bytes, &why);
         if (log == NULL) {
             error_set(error, why.status, "--%s %s",
                       options->command == COMMAND_SNAPSHOT ? "file" : "log", why.text);
@@ -350,20 +379,27 @@ static struct log *log_make(const struct run_options *options, struct error *err
     return log;
 }
 
+/** A run whose inputs are written down. */
+static int run_into(struct log *log, uint64_t hash_steps, struct run_options *options,
+                    struct console *console) {
+    options->machine.gate = (struct gate_options){
+        .mode = GATE_RECORDS,
+        .log = log,
+        .hash_steps = hash_steps,
+        .waypoint_steps = options->snapshot_steps,
+        .to_steps = UINT64_MAX,
+        .to_ns = VTIME_NEVER,
+    };
+    return run_with(options, console);
+}
+
 static int run_recorded(struct run_options *options, struct console *console) {
     struct error error;
     struct log *log = log_make(options, &error);
     if (log == NULL) {
         return cli_fail(&error);
     }
-    options->machine.gate = (struct gate_options){
-        .mode = GATE_RECORDS,
-        .log = log,
-        .hash_steps = options->hash_steps,
-        .to_steps = UINT64_MAX,
-        .to_ns = VTIME_NEVER,
-    };
-    int result = run_with(options, console);
+    int result = run_into(log, options->hash_steps, options, console);
     return log_close(log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
 }
 
@@ -372,66 +408,70 @@ static int run_replayed(struct run_options *options, struct console *console) {
         .mode = GATE_REPLAYS,
         .log = options->log,
         .verifies = options->verifies,
-        .to_steps = options->to_steps,
-        .to_ns = options->to_ns,
+        .from_steps = options->from_steps,
+        .to_steps = UINT64_MAX,
+        .to_ns = VTIME_NEVER,
     };
-    return run_with(options, console);
-}
-
-/* A snapshot is written when the run stands still; then stopping is what was wanted. */
-static int run_kept(struct run_options *options, struct console *console) {
-    struct error error;
-    options->log = log_make(options, &error);
-    if (options->log == NULL) {
-        return cli_fail(&error);
+    struct gate_options *gate = &options->machine.gate;
+    switch (options->to.kind) {
+    case DESTINATION_STEPS:
+        gate->to_steps = options->to.number;
+        break;
+    case DESTINATION_VTIME:
+        gate->to_ns = (vtime)options->to.number;
+        break;
+    default:
+        gate->to = options->to;
     }
-    int result = run_with(options, console);
-    return log_close(options->log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
+    return run_with(options, console);
 }
 
 /* Who may go back wants what came in on the way to come in again: it is kept in a nameless file. */
 static int run_live(struct run_options *options, struct console *console) {
     struct error error;
-    if (options->gdb == NULL) {
+    if (!goes_back(options)) {
         return run_with(options, console);
     }
     struct log *log = log_create(NULL, "", 0, &error);
     if (log == NULL) {
         return cli_fail(&error);
     }
-    options->machine.gate = (struct gate_options){
-        .mode = GATE_RECORDS,
-        .log = log,
-        .hash_steps = HASH_NEVER,
-        .to_steps = UINT64_MAX,
-        .to_ns = VTIME_NEVER,
-    };
-    int result = run_with(options, console);
+    int result = run_into(log, HASH_NEVER, options, console);
     (void)log_close(log, &error); /* it is gone with the run in any case */
     return result;
+}
+
+/* A snapshot is written when the run stands still; then stopping is what was wanted. */
+static int run_kept(struct run_options *options, struct console *console) {
+    struct error error;
+    options->machine.kept = true;
+    options->log = log_make(options, &error);
+    if (options->log == NULL) {
+        return cli_fail(&error);
+    }
+    int result = run_live(options, console);
+    return log_close(options->log, &error) || result == STATUS_HOST_IO ? result : cli_fail(&error);
 }
 
 /* What goes wrong at the very end still is how the run ended. */
 static int run_with_drives(struct run_options *options, struct console *console) {
     static int (*const runs[])(struct run_options *, struct console *) = {
-        [COMMAND_RUN] = run_live,
-        [COMMAND_DEBUG] = run_live,
-        [COMMAND_RECORD] = run_recorded,
-        [COMMAND_REPLAY] = run_replayed,
-        [COMMAND_SNAPSHOT] = run_kept,
-        [COMMAND_RESTORE] = run_live,
+        [COMMAND_RUN] = run_live,        [COMMAND_DEBUG] = run_live,
+        [COMMAND_RECORD] = run_recorded, [COMMAND_REPLAY] = run_replayed,
+        [COMMAND_SNAPSHOT] = run_kept,   [COMMAND_RESTORE] = run_live,
+        [COMMAND_PROFILE] = run_live,
     };
     struct error error;
     enum status status = drives_open(options, &error);
-    int result =
-        status == STATUS_OK ? runs[options->command](options, console) : cli_fail(&error);
+    int result = status == STATUS_OK ? runs[options->command](options, console) : cli_fail(&error);
     if (drives_close(options, &error) != STATUS_OK && status == STATUS_OK) {
         result = cli_fail(&error);
     }
     return result;
 }
 
-/** Opens what the run needs; unless told otherwise it is shut in behind that. */
+/** Opens what the run needs; unless told otherwise it is shut in behind that. A file that grows under
+ * another name has a keeper in any case: no killed run leaves it behind. */
 static int run_shut_in(struct run_options *options, char *const *argv) {
     struct error error;
     bool shut = !options->no_sandbox && sandbox_possible();
@@ -442,12 +482,13 @@ static int run_shut_in(struct run_options *options, char *const *argv) {
     }
     signals_set();
     enum status status = outside_open(options, &error);
-    if (status == STATUS_OK && shut) {
+    if (status == STATUS_OK && (shut || options->log_fresh != NULL)) {
         status = keeper_start(&options->outputs, &options->outside, &error);
     }
     int result =
         status == STATUS_OK ? run_with_drives(options, options->outside.console) : cli_fail(&error);
     outside_close(options);
+    outputs_drop(&options->outputs);
     keeper_end(options->outputs.keeper);
     return result;
 }
@@ -459,30 +500,44 @@ int run_options_run(struct run_options *options, char *const *argv) {
     return run_shut_in(options, argv);
 }
 
-static int command(int argc, char **argv, bool clocks) {
+static int command(int argc, char **argv, enum command_kind kind, bool clocks) {
     struct run_options options;
+    struct options_source source = {.command = kind, .argc = argc, .argv = argv};
     struct error error;
-    int result = (int)run_options_parse(argc, argv, &options, &error);
+    int result = (int)options_parse(&source, &options, &error);
     if (result != 0) {
         cli_fail(&error);
     } else if (options.help) {
-        run_options_help(options.command);
+        run_options_help(kind);
     } else {
         options.clocks = clocks;
-        result = run_options_run(&options, argv);
+        result = options.exploration.wanted ? explore_run(&options, argv)
+                                            : run_options_run(&options, argv);
     }
     run_options_free(&options);
     return result;
 }
 
 int run_command(int argc, char **argv) {
-    return command(argc, argv, false);
+    return command(argc, argv, COMMAND_RUN, false);
 }
 
 int clocks_command(int argc, char **argv) {
-    return command(argc, argv, true);
+    return command(argc, argv, COMMAND_RUN, true);
 }
 
 int debug_command(int argc, char **argv) {
-    return command(argc, argv, false);
+    return command(argc, argv, COMMAND_DEBUG, false);
+}
+
+int profile_command(int argc, char **argv) {
+    return command(argc, argv, COMMAND_PROFILE, false);
+}
+
+int record_command(int argc, char **argv) {
+    return command(argc, argv, COMMAND_RECORD, false);
+}
+
+int snapshot_command(int argc, char **argv) {
+    return command(argc, argv, COMMAND_SNAPSHOT, false);
 }

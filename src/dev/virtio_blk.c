@@ -5,7 +5,8 @@
  *    is all a request is until then, a head and a time; so it is all that has to be saved.
  * 2. When the time has come, the chain is read again, checked, and done as a whole: memory and disk
  *    change at that moment. If the host's disk takes long, the machine stands still meanwhile.
- * 3. All requests have the same latency, so they complete in the order of their arrival.
+ * 3. All requests have the same latency, so they complete in the order of their arrival. With chaos
+ *    each takes up to twice as long, as is drawn for it, and one may overtake another.
  * 4. What a request asks for that cannot be is answered with an error status (section 5.2.6); what
  *    is no request at all (no header, no room for a status, more under way than descriptors exist)
  *    breaks the device.
@@ -245,7 +246,8 @@ static void requests_due(void *owner) {
 /* With several harts, one whose clock is behind may announce a request after one whose is ahead:
  * the list stays in the order of due times, equal ones in order of arrival. */
 static void request_add(struct virtio_blk *blk, uint16_t head) {
-    struct request request = {head, add_sat_i64(sched_now(blk->sched), blk->latency_ns)};
+    vtime taken_ns = add_sat_i64(blk->latency_ns, sched_delay(blk->sched, head, blk->latency_ns));
+    struct request request = {head, add_sat_i64(sched_now(blk->sched), taken_ns)};
     unsigned idx = blk->request_count++;
     for (; idx > 0 && blk->requests[idx - 1].due_ns > request.due_ns; idx--) {
         blk->requests[idx] = blk->requests[idx - 1];

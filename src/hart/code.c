@@ -78,6 +78,8 @@ bool code_has_room(const struct code_cache *code) {
 struct code_page *code_page(struct code_cache *code, uint64_t page) {
     if (code->page_of[page] == 0) {
         code->pages[code->page_count].page = page;
+        code->pages[code->page_count].markers_alone = code->markers_alone;
+        code->pages[code->page_count].threads_end = code->threads_end;
         code->page_count++;
         code->page_of[page] = (uint16_t)code->page_count;
     }
@@ -121,6 +123,10 @@ static void cover(struct code_page *page, unsigned start, unsigned end) {
     }
 }
 
+static bool marker_alone(const struct code_page *page, const uint8_t *bytes) {
+    return page->markers_alone && insn_is_marker(fetch_bits(bytes, bytes + 2));
+}
+
 /** The instructions from byte @p offset on up to the first that ends a block, or to what has been
  * translated: so one that begins in the middle of hot code, where a grant ended or an interrupt
  * returns to, leads back into it. @return Where it ends. */
@@ -130,10 +136,12 @@ static unsigned block_decode(struct block *block, const struct decoder *decoder,
     bool ended = false;
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
            !straddles(bytes, offset) &&
-           (offset == start || (page->entry[offset / 2] == 0 && !code_marked(page, offset)))) {
+           (offset == start || (page->entry[offset / 2] == 0 && !code_marked(page, offset) &&
+                                !marker_alone(page, bytes + offset)))) {
         const uint8_t *at = bytes + offset;
         struct insn insn = decode(decoder, fetch_bits(at, at + 2));
-        ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0;
+        ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0 ||
+                (page->threads_end && insn.rd == REGISTER_TP);
         block->insns[block->count++] = code_placed(insn, offset - start);
         offset += insn.length;
     }
@@ -201,6 +209,18 @@ void code_mark(struct code_page *page, unsigned offset) {
         page->marked = true;
         page->marks[offset / 2 / 64] |= (uint64_t)1 << offset / 2 % 64;
     }
+}
+
+bool code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset) {
+    bool straddler = straddles(bytes[0], offset);
+    const uint8_t *high = straddler ? bytes[1] : bytes[0] + offset + 2;
+    if (!page->markers_alone || offset > PAGE_BYTES - (straddler ? 2 : 4) || high == NULL ||
+        !insn_is_marker(fetch_bits(bytes[0] + offset, high))) {
+        return false;
+    }
+    page->marked = true;
+    page->marks[offset / 2 / 64] |= (uint64_t)1 << offset / 2 % 64;
+    return true;
 }
 
 void code_unmark(struct code_cache *code) {

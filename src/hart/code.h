@@ -6,6 +6,8 @@
 
 #include "hart/hart.h"
 
+enum { REGISTER_TP = 4 };
+
 enum {
     BLOCK_INSNS_MAX = 63, /* so that a byte offset inside a block fits 8 bits */
     CODE_ARENA_BYTES = 16 << 20,
@@ -38,6 +40,8 @@ struct code_page {
     uint32_t strikes;            /* a translator's: against what it assumes of the code */
     struct slot_note fetch_note; /* where fetch TLBs may lead to the page */
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
+    bool markers_alone;                    /* no block may hold a marker */
+    bool threads_end;                      /* whatever may write tp ends a block */
     bool marked;                           /* some bit of marks is set */
     uint64_t marks[PAGE_BYTES / 2 / 64];   /* bit n: no block may hold the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
@@ -52,6 +56,8 @@ struct code_cache {
     struct code_page *pages;
     unsigned page_count;
     uint16_t *page_of;  /* for each RAM page: 1 + index in pages, 0 = none */
+    bool markers_alone; /* of all pages: only to be changed when there are none */
+    bool threads_end;   /* the same */
     int64_t heat;       /* what new blocks begin with */
     uint32_t suspicion; /* how often code_suspect() was called */
 };
@@ -105,6 +111,9 @@ static inline bool code_marked(const struct code_page *page, unsigned offset) {
 }
 /** Sets a mark; the page forgets its code if it had none there. */
 void code_mark(struct code_page *page, unsigned offset);
+/** Sets one where no block holds anything, if a marker lies there that is to be alone. @return It
+ * does. @param bytes  As for code_build(). */
+bool code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset);
 /** Takes all marks of all pages away; those pages forget their code. */
 void code_unmark(struct code_cache *code);
 

@@ -117,6 +117,9 @@ static void enter_trap(struct hart *hart, uint64_t cause, uint64_t tval, enum pr
 void hart_exception(struct hart *hart, enum cause cause, uint64_t tval) {
     bool delegated = hart->priv != PRIV_M && (hart->medeleg >> cause & 1) != 0;
     hart->unretired++;
+    if (unlikely(hart->sheet != NULL)) {
+        tally_trap(hart, cause);
+    }
     enter_trap(hart, cause, tval, delegated ? PRIV_S : PRIV_M);
 }
 

@@ -36,18 +36,22 @@ struct slot_note {
 /* -- point.c: places that a debugger wants to be told of --------------------------------------- */
 
 enum point_kind {
-    POINT_BREAK,   /* an instruction is about to be executed */
-    POINT_WRITE,   /* a store */
-    POINT_READ,    /* a load */
-    POINT_ACCESS,  /* either */
-    POINT_PHYSICAL /* a write by whomever: address is a physical one */
+    POINT_BREAK,    /* an instruction is about to be executed */
+    POINT_WRITE,    /* a store */
+    POINT_READ,     /* a load */
+    POINT_ACCESS,   /* either */
+    POINT_PHYSICAL, /* a write by whomever: address is a physical one */
+    POINT_MARKER    /* a marker in RAM is about to be executed: address is its number */
 };
+
+/** The address of a POINT_MARKER that stands for all of them. */
+#define MARKER_ANY UINT64_MAX
 
 /** A place: one instruction, or a range of memory by virtual address, in any space. */
 struct point {
     enum point_kind kind;
     uint64_t address;
-    uint64_t size_bytes; /* at least 1; of no meaning for POINT_BREAK */
+    uint64_t size_bytes; /* at least 1; of no meaning for POINT_BREAK and POINT_MARKER */
     unsigned tag;        /* its owner's */
 };
 
@@ -56,7 +60,8 @@ struct point {
 
 enum { HIT_VALUE_BYTES = 8 };
 
-/** A point that was met: right before the instruction for POINT_BREAK, else right behind it. */
+/** A point that was met: right before the instruction for POINT_BREAK and POINT_MARKER, else right
+ * behind it. */
 struct hit {
     struct point point;
     unsigned hart;       /* or HIT_BY_DEVICE */
@@ -72,7 +77,8 @@ struct hit {
 struct points {
     struct point *list;
     size_t count, room;
-    bool met; /* hit has happened, and nobody has taken it yet */
+    unsigned markers; /* how many are POINT_MARKER */
+    bool met;         /* hit has happened, and nobody has taken it yet */
     struct hit hit;
     paddr value_at; /* of hit.now */
     bool written;   /* hit is being filled in by a store that is under way */
@@ -114,6 +120,7 @@ struct harts {
     uint64_t table_stores;         /* to pages flagged as page tables */
     struct slot_note *write_notes; /* for each RAM page: write permission in data TLBs */
     struct points points;
+    struct tally *tally; /* NULL: nobody wants to know how often what was executed */
 };
 
 /**
@@ -138,6 +145,10 @@ void harts_free(struct harts *harts);
 void harts_drop_caches(struct harts *harts);
 /** Between turns: marks what memory holds (bus/bus.h). @return false: out of memory, no marks. */
 bool harts_mark(struct harts *harts);
+/** Between turns: a copy of what has changed begins (bus/bus.h). */
+void harts_copy(struct harts *harts);
+/** Between turns: whoever wants to may write all of memory, as no hart has it in hand. */
+void harts_still(struct harts *harts);
 /** Between turns: memory is as at mark @p idx. What else harts have is to be set behind this. */
 void harts_back(struct harts *harts, size_t idx);
 
@@ -159,6 +170,8 @@ bool points_remove(struct harts *harts, const struct point *point);
 void points_remove_all(struct harts *harts);
 /** After an engine has left: what was met, once. @return false: nothing was. */
 bool points_take(struct harts *harts, struct hit *hit);
+/** The number of the marker that a hart is about to execute. @return false: it is none. */
+bool points_marker(struct hart *hart, uint64_t *number);
 /** The breakpoint that was taken last may be met again at once: harts have been moved. */
 void points_rearm(struct harts *harts);
 
@@ -280,6 +293,7 @@ struct hart {
     const struct insn *block_insns; /* the block being executed, its address, its first position */
     uint64_t block_pc;
     uint64_t block_steps;
+    int64_t *sheet; /* of the tally: counts by run, in the present context; NULL: there is none */
     uint64_t f[32];
     uint64_t mstatus; /* without SD, which is derived */
     uint8_t frm;
@@ -319,6 +333,13 @@ struct hart {
     uint64_t pmpaddr[PMP_ENTRIES];
     bool reserved; /* holds a reservation on the aligned 64 bytes at reservation */
     paddr reservation;
+    struct {
+        int64_t *block_sheet; /* the one when the block began; NULL in translated code */
+        bool block_told;      /* it is counted already */
+        uint64_t thread;      /* tp, as it was last looked at */
+        uint32_t task;
+        uint8_t priv; /* of sheet */
+    } tally;
     struct {
         paddr address; /* of the LR */
         unsigned size_bytes;
@@ -506,6 +527,8 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
  * @return false: there is none.
  */
 bool mmu_peek(struct hart *hart, vaddr address, paddr *at);
+/** The same, for another mode than the present one. */
+bool mmu_peek_as(struct hart *hart, enum privilege priv, vaddr address, paddr *at);
 
 /** Effective privilege of loads and stores (MPRV). */
 enum privilege mmu_data_privilege(const struct hart *hart);
@@ -517,6 +540,88 @@ void mmu_flush_page(struct hart *hart, vaddr address);
 
 /** Contexts for the TLB keys; called by hart_changed. */
 void mmu_set_contexts(struct hart *hart);
+
+/* -- tally.c: how often each instruction was executed ------------------------------------------ */
+
+#define TALLY_NOWHERE UINT64_MAX
+#define TALLY_OTHERS UINT64_MAX
+
+/** Where code runs: what counts are kept apart by. */
+struct tally_context {
+    unsigned hart;
+    uint8_t priv;  /* enum privilege */
+    uint32_t task; /* as tally_set_task() said; 0 in M */
+    uint64_t satp; /* 0 in M; TALLY_OTHERS for spaces that there was no room to tell apart */
+};
+
+/** An instruction. */
+struct tally_count {
+    paddr at; /* where it lies; TALLY_NOWHERE where a fetch found nothing, and for
+                           whatever there was no room to tell apart */
+    vaddr pc; /* where that was, when it was first met, in the space of satp: pages that
+                           spaces share may lie elsewhere in that of the context */
+    uint64_t satp;
+    int64_t steps;     /* that it took, trapped or not: to be added up, and less than 0 at times */
+    int64_t unretired; /* of these */
+    uint32_t run;      /* number of the run that holds it */
+};
+
+/** Who watches a tally. Each may be NULL; all is told between two steps, with registers as they
+ * are then. None changes anything of the hart but the task. */
+struct tally_watch {
+    void (*call)(void *owner, struct hart *hart);   /* pc is that of an ecall in U */
+    void (*enter)(void *owner, struct hart *hart);  /* U was entered: pc is where */
+    void (*thread)(void *owner, struct hart *hart); /* tp has changed, in S */
+    /* A run of code in U is new: @p pc is where it was met. */
+    void (*met)(void *owner, struct hart *hart, uint32_t run, vaddr pc);
+    void *owner;
+};
+
+/**
+ * From now on everything that harts in turns execute is counted, exactly, whatever the engine and
+ * the grants. Caches are dropped. Nothing of it is state.
+ * @param watch  Copied; NULL: nobody watches.
+ * @errors STATUS_USAGE: out of memory.
+ */
+enum status tally_begin(struct harts *harts, const struct tally_watch *watch, struct error *error);
+/** No more. What was counted is gone. */
+void tally_end(struct harts *harts);
+
+typedef void tally_fn(void *owner, const struct tally_context *context,
+                      const struct tally_count *count);
+/** Between turns: tells all that was counted; the same instruction may come several times, and in
+ * any order. */
+void tally_walk(const struct harts *harts, tally_fn *tell, void *owner);
+
+/** For a watch: what the hart executes from now on, outside M, is of this task. */
+void tally_set_task(struct hart *hart, uint32_t task);
+
+/* For engines. A run is straight-line code, known by a number; a sheet has a count for each. */
+
+/** Straight-line instructions. */
+struct tally_code {
+    vaddr pc;
+    unsigned count; /* [1, 64] */
+    uint64_t wide;  /* bit n: the n-th has four bytes, not two */
+};
+
+/** Which of the instructions of a block have four bytes. */
+uint64_t tally_wide(const struct insn *insns, unsigned count);
+enum { TALLY_ANY = 0 };
+
+/** The number of a run in the present context. TALLY_ANY, when there are too many: then what is
+ * added to its count is not one, but the instructions. */
+uint32_t tally_run(struct hart *hart, const struct tally_code *code);
+/** A run was counted in @p sheet, and left before its last instructions, if there are any. */
+void tally_cut(struct hart *hart, int64_t *sheet, const struct tally_code *rest);
+/** The interpreter has come to position @p at. */
+void tally_block(struct hart *hart, uint64_t at);
+/** The context has changed. */
+void tally_switch(struct hart *hart);
+/** An instruction that may have written tp has been executed. */
+void tally_thread(struct hart *hart);
+/** The step under way traps at hart->pc. */
+void tally_trap(struct hart *hart, enum cause cause);
 
 /* -- interp.c: the engine that defines the semantics ------------------------------------------- */
 

@@ -100,12 +100,22 @@ bool harts_mark(struct harts *harts) {
     return ram_mark(&harts->bus->ram);
 }
 
+void harts_copy(struct harts *harts) {
+    mmu_revoke_writes(harts);
+    ram_copy_begin(&harts->bus->ram);
+}
+
 /* The reservation of whoever had the turn lies in a page without a flag: now all have theirs. */
-void harts_back(struct harts *harts, size_t idx) {
+void harts_still(struct harts *harts) {
     harts->writer = NULL;
     mmu_drop_all(harts);
-    ram_back(&harts->bus->ram, idx);
     harts->points.met = harts->points.written = harts->points.passed.set = false;
+}
+
+void harts_back(struct harts *harts, size_t idx) {
+    harts_still(harts);
+    ram_back(&harts->bus->ram, idx);
+    harts->points.met = harts->points.written = false;
 }
 
 void hart_drop_code(struct hart *hart) {
@@ -193,6 +203,7 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
 }
 
 void harts_free(struct harts *harts) {
+    tally_end(harts);
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
         if (hart->code != harts->code) {

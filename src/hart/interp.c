@@ -62,7 +62,9 @@ static bool block_make(struct hart *hart) {
         const uint8_t *copy = entry->code->copy;
         const uint8_t *const bytes[2] = {copy != NULL ? copy : ram_at(ram, entry->base),
                                          next != NULL ? (const uint8_t *)&high : NULL};
-        code_build(hart->code, entry->code, harts->decoder, bytes, offset);
+        if (!code_mark_marker(entry->code, bytes, offset)) {
+            code_build(hart->code, entry->code, harts->decoder, bytes, offset);
+        }
     }
     return true;
 }
@@ -113,7 +115,11 @@ __attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, 
     const struct insn *insn;
     enum flow flow;
 
+    hart->block_insns = NULL;
 next_block:
+    if (unlikely(hart->sheet != NULL)) {
+        tally_block(hart, at);
+    }
     if (unlikely(at >= end || hart->check || hart->leave)) {
         return at;
     }
@@ -173,6 +179,7 @@ do_straddle:
         hart->clock->steps = at;
         insn = single_make(hart);
         if (insn == NULL) {
+            hart->block_insns = NULL;
             at++;
             goto next_block;
         }
@@ -193,6 +200,7 @@ uint64_t interp_run(struct hart *hart, uint64_t budget_steps) {
     uint64_t end = start + budget_steps;
     uint64_t at = start;
     hart->leave = false;
+    hart->heat_floor = INT64_MIN; /* nothing is too hot to be interpreted */
     do {
         hart->check = false;
         hart_take_interrupt(hart);

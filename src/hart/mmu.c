@@ -122,6 +122,9 @@ void mmu_set_contexts(struct hart *hart) {
     hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
     data_set_select(hart);
     fetch_set_select(hart);
+    if (unlikely(hart->harts->tally != NULL)) {
+        tally_switch(hart);
+    }
 }
 
 /* -- Dropping entries -------------------------------------------------------------------------- */
@@ -592,7 +595,10 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
 }
 
 bool mmu_peek(struct hart *hart, vaddr address, paddr *at) {
-    enum privilege priv = mmu_data_privilege(hart);
+    return mmu_peek_as(hart, mmu_data_privilege(hart), address, at);
+}
+
+bool mmu_peek_as(struct hart *hart, enum privilege priv, vaddr address, paddr *at) {
     struct translation out = {.address = address};
     struct walk walk = {.hart = hart,
                         .address = address,

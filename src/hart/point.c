@@ -12,9 +12,11 @@
  *    question (points_withhold), so accesses go through access.c, which asks points_touch().
  * 3. A physical range is a flag on its pages, PAGE_WATCHED, as tohost is: every write comes by,
  *    devices' too.
- * 4. A point that is met is noted, once, and hart->leave is set: so the engine leaves with exact
+ * 4. Markers are wherever the guest has them. While somebody waits for one, no block holds any:
+ *    code is decoded anew, and one that is come to gets a mark like a breakpoint's, for as long.
+ * 5. A point that is met is noted, once, and hart->leave is set: so the engine leaves with exact
  *    positions, before the instruction or right behind it, and who runs it takes the note.
- * 5. A breakpoint that was taken is not met again by the same hart at the same position: the next
+ * 6. A breakpoint that was taken is not met again by the same hart at the same position: the next
  *    run executes it.
  *
  * Any change of the points drops all TLBs, and the code of marked pages. Nothing of this is state:
@@ -32,9 +34,14 @@ enum { ROOM_FIRST = 16 };
 
 /* -- The list ---------------------------------------------------------------------------------- */
 
+/** Is it about an instruction, and not about memory? */
+static bool is_executed(const struct point *point) {
+    return point->kind == POINT_BREAK || point->kind == POINT_MARKER;
+}
+
 static bool same(const struct point *a, const struct point *b) {
     return a->kind == b->kind && a->address == b->address && a->tag == b->tag &&
-           (a->kind == POINT_BREAK || a->size_bytes == b->size_bytes);
+           (is_executed(a) || a->size_bytes == b->size_bytes);
 }
 
 /** Flags the pages of a physical range, or takes the flag away. */
@@ -66,6 +73,12 @@ static void points_changed(struct harts *harts) {
     }
 }
 
+/* Blocks that hold markers, or hold none, are not to be found any more. */
+static void markers_wanted(struct harts *harts, bool wanted) {
+    harts_drop_caches(harts);
+    harts->code->markers_alone = wanted;
+}
+
 bool points_add(struct harts *harts, const struct point *point) {
     struct points *points = &harts->points;
     assert(!harts->parallel);
@@ -83,6 +96,9 @@ bool points_add(struct harts *harts, const struct point *point) {
         points->room = room;
     }
     points->list[points->count++] = *point;
+    if (point->kind == POINT_MARKER && points->markers++ == 0) {
+        markers_wanted(harts, true);
+    }
     points_changed(harts);
     return true;
 }
@@ -91,6 +107,9 @@ static void point_drop(struct harts *harts, size_t idx) {
     struct points *points = &harts->points;
     if (points->list[idx].kind == POINT_PHYSICAL) {
         range_flag(harts, &points->list[idx], false);
+    }
+    if (points->list[idx].kind == POINT_MARKER && --points->markers == 0) {
+        markers_wanted(harts, false);
     }
     points->list[idx] = points->list[--points->count];
 }
@@ -115,11 +134,41 @@ void points_remove_all(struct harts *harts) {
 
 /* -- Being met --------------------------------------------------------------------------------- */
 
+/* What is not fetched from RAM is none. The other half may lie in a page that the fetch TLB has
+ * lost: it is looked up without an effect. */
+bool points_marker(struct hart *hart, uint64_t *number) {
+    const struct ram *ram = &hart->harts->bus->ram;
+    const struct fetch_entry *entry = mmu_fetch_find(hart, hart->pc);
+    uint64_t offset = hart->pc & (PAGE_BYTES - 1);
+    uint16_t low = 0, high = 0;
+    paddr at;
+    if (entry == NULL) {
+        return false;
+    }
+    (void)ram_read(ram, entry->base + offset, &low, sizeof low);
+    if (offset < PAGE_BYTES - 2) {
+        (void)ram_read(ram, entry->base + offset + 2, &high, sizeof high);
+    } else if (mmu_peek(hart, hart->pc + 2, &at)) {
+        (void)ram_read(ram, at, &high, sizeof high);
+    }
+    uint32_t bits = low | (uint32_t)high << 16;
+    *number = marker_number(bits);
+    return insn_is_marker(bits);
+}
+
+/** Is it about the instruction that the hart is about to execute? */
+static bool point_is_here(const struct point *point, struct hart *hart) {
+    uint64_t number;
+    return (point->kind == POINT_BREAK && point->address == hart->pc) ||
+           (point->kind == POINT_MARKER && points_marker(hart, &number) &&
+            (point->address == MARKER_ANY || point->address == number));
+}
+
 bool points_break(struct hart *hart) {
     struct points *points = &hart->harts->points;
     for (size_t i = 0; i < points->count; i++) {
         const struct point *point = &points->list[i];
-        if (point->kind != POINT_BREAK || point->address != hart->pc) {
+        if (!point_is_here(point, hart)) {
             continue;
         }
         if (points->passed.set && points->passed.hart == hart->id &&
@@ -249,7 +298,7 @@ bool points_take(struct harts *harts, struct hit *hit) {
     if (hit->size_bytes > 0) {
         hit->now = ram_load_bytes(ram_at(&harts->bus->ram, points->value_at), hit->size_bytes);
     }
-    if (hit->point.kind == POINT_BREAK) {
+    if (is_executed(&hit->point)) {
         points->passed.set = true;
         points->passed.hart = hit->hart;
         points->passed.hart_steps = hit->hart_steps;

@@ -50,6 +50,8 @@ struct console {
     bool escaped;     /* the last byte typed was the escape */
     bool left;
     bool muted;
+    console_fn *heard; /* told of each byte; or NULL */
+    void *heard_owner;
     uint64_t said; /* a digest of all that the guest has said (FNV-1a) */
     uint8_t typed[TYPED_BYTES];
     size_t typed_count;
@@ -197,6 +199,10 @@ uint64_t console_clients(const struct console *console) {
     return console->client_count;
 }
 
+bool console_attended(const struct console *console) {
+    return console->output >= 0;
+}
+
 bool console_marks(const struct console *console) {
     return console->terminal != NULL || is_visited(console);
 }
@@ -311,7 +317,15 @@ static bool queue_make_room(struct console *console) {
     return true;
 }
 
+void console_hear(struct console *console, console_fn *heard, void *owner) {
+    console->heard = heard;
+    console->heard_owner = owner;
+}
+
 void console_put(struct console *console, uint8_t byte) {
+    if (console->heard != NULL) {
+        console->heard(console->heard_owner, byte);
+    }
     if (console->muted) {
         return;
     }
@@ -330,6 +344,10 @@ void console_put(struct console *console, uint8_t byte) {
 
 uint64_t console_said(const struct console *console) {
     return console->said;
+}
+
+void console_set_said(struct console *console, uint64_t said) {
+    console->said = said;
 }
 
 enum endpoint_state console_state(const struct console *console, struct error *error) {

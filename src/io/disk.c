@@ -24,6 +24,8 @@ struct disk {
     uint64_t size_bytes;
     uint64_t *written;      /* persist: a bit for each block of the image */
     struct disk_past *past; /* NULL: there is no mark */
+    uint64_t *changed;      /* a bit for each block, since the last walk; NULL: nobody asks */
+    bool went_back;         /* since then: what has changed is not known */
 };
 
 /** A failure before there is a disk. */
@@ -211,6 +213,7 @@ static bool disk_free(struct disk *disk, struct error *error) {
     store_close(&disk->image);
     bool good = !disk_failed(disk, error);
     free(disk->written);
+    free(disk->changed);
     disk_past_free(disk->past);
     free(disk);
     return good;
@@ -366,12 +369,13 @@ bool disk_read(struct disk *disk, uint64_t offset_bytes, void *bytes, size_t siz
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-static void written_note(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
+/** Sets the bits of all blocks of a range. */
+static void blocks_note(uint64_t *bits, uint64_t offset_bytes, uint64_t size_bytes) {
     uint64_t first = offset_bytes / BLOCK_BYTES;
     uint64_t end = first + blocks_touched(offset_bytes, size_bytes);
     for (uint64_t block = first; block < end;) {
         uint64_t count = min_u64(64 - block % 64, end - block);
-        disk->written[block / 64] |= UINT64_MAX >> (64 - count) << block % 64;
+        bits[block / 64] |= UINT64_MAX >> (64 - count) << block % 64;
         block += count;
     }
 }
@@ -411,7 +415,10 @@ static bool blocks_change(struct disk *disk, uint64_t offset_bytes, const uint8_
 }
 
 /* A past that cannot be kept whole is worth nothing. */
-static void past_keep(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
+static void change_begins(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
+    if (disk->changed != NULL) {
+        blocks_note(disk->changed, offset_bytes, size_bytes);
+    }
     if (disk->past != NULL && !disk_past_keep(disk->past, disk->overlay, offset_bytes / BLOCK_BYTES,
                                               blocks_touched(offset_bytes, size_bytes))) {
         disk_forget_all(disk);
@@ -421,7 +428,7 @@ static void past_keep(struct disk *disk, uint64_t offset_bytes, uint64_t size_by
 /* The last block of a disk may be a part of one; zeros make it whole, as nothing lies behind. */
 static bool range_change(struct disk *disk, uint64_t offset_bytes, const uint8_t *bytes,
                          uint64_t size_bytes) {
-    past_keep(disk, offset_bytes, size_bytes);
+    change_begins(disk, offset_bytes, size_bytes);
     while (size_bytes > 0) {
         uint64_t within = offset_bytes % BLOCK_BYTES;
         uint64_t part = size_bytes - size_bytes % BLOCK_BYTES;
@@ -449,14 +456,14 @@ bool disk_write(struct disk *disk, uint64_t offset_bytes, const void *bytes, siz
     if (disk->overlay != NULL) {
         return sound(disk) && range_change(disk, offset_bytes, bytes, size_bytes);
     }
-    written_note(disk, offset_bytes, size_bytes);
+    blocks_note(disk->written, offset_bytes, size_bytes);
     return store_write(&disk->image, bytes, size_bytes, offset_bytes);
 }
 
 /** Zeros of an image itself: a hole where the host has holes. */
 static bool image_zero(struct disk *disk, uint64_t offset_bytes, uint64_t size_bytes) {
     static const uint8_t zeros[64 << 10];
-    written_note(disk, offset_bytes, size_bytes);
+    blocks_note(disk->written, offset_bytes, size_bytes);
     if (store_punch(&disk->image, offset_bytes, size_bytes)) {
         return true;
     }
@@ -532,6 +539,7 @@ static void contents_take(struct disk *disk, struct stream *stream) {
                            "holds a block that is not on the disk")) {
             return;
         }
+        change_begins(disk, block * BLOCK_BYTES, (run > 0 ? run : 1) * BLOCK_BYTES);
         if (run > 0) {
             (void)overlay_zero(disk->overlay, block, run);
         } else {
@@ -550,6 +558,65 @@ void disk_contents(struct disk *disk, struct stream *stream) {
     } else {
         contents_tell(disk, stream);
     }
+}
+
+static uint64_t block_count(const struct disk *disk) {
+    return (disk->size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+static size_t changed_bytes(const struct disk *disk) {
+    return (size_t)((block_count(disk) + 63) / 64 * sizeof *disk->changed);
+}
+
+bool disk_follow(struct disk *disk) {
+    if (!disk->read_only && disk->temporary) {
+        free(disk->changed);
+        disk->changed = calloc(1, changed_bytes(disk));
+        return disk->changed != NULL;
+    }
+    return true;
+}
+
+static void changes_tell(struct disk *disk, struct stream *stream) {
+    uint64_t end = NO_BLOCK;
+    for (uint64_t block = 0; block < block_count(disk);) {
+        uint64_t word = disk->changed[block / 64] >> block % 64;
+        uint64_t other = (word & 1) != 0 ? ~word : word;
+        uint64_t run = 64 - block % 64; /* of blocks that are alike */
+        run = other == 0 ? run : min_u64(run, (unsigned)__builtin_ctzll(other));
+        run = min_u64(run, block_count(disk) - block);
+        if ((word & 1) != 0) {
+            enum extent extent;
+            run = overlay_extent(disk->overlay, block, run, &extent);
+            blocks_tell(disk, stream, block, extent == EXTENT_IMAGE ? 0 : run, extent);
+        }
+        block += run;
+    }
+    stream_u64(stream, &end);
+}
+
+/* Where a disk goes back to and in which blocks is its past's affair; so then all of it is told. */
+void disk_changes(struct disk *disk, struct stream *stream) {
+    if (disk->read_only || !disk->temporary) {
+        return;
+    }
+    bool whole = disk->went_back;
+    stream_bool(stream, &whole);
+    if (stream_sets(stream)) {
+        if (whole && stream_sound(stream)) {
+            change_begins(disk, 0, disk->size_bytes);
+            (void)overlay_forget(disk->overlay, 0, block_count(disk));
+        }
+        contents_take(disk, stream);
+        return;
+    }
+    if (whole) {
+        contents_tell(disk, stream);
+    } else {
+        changes_tell(disk, stream);
+    }
+    disk->went_back = false;
+    memset(disk->changed, 0, changed_bytes(disk));
 }
 
 /* -- The past ---------------------------------------------------------------------------------- */
@@ -578,6 +645,7 @@ bool disk_marked(const struct disk *disk) {
 }
 
 bool disk_back(struct disk *disk, size_t idx) {
+    disk->went_back = true;
     return disk->read_only || disk_past_back(disk->past, disk->overlay, idx);
 }
 

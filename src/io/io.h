@@ -119,6 +119,8 @@ bool console_interactive(const struct console *console);
 const char *console_place(const struct console *console);
 /** How many clients have come to its socket so far. */
 uint64_t console_clients(const struct console *console);
+/** Is one there now, as far as is known? */
+bool console_attended(const struct console *console);
 /** Do clients come to it on a socket? */
 bool console_listens(const struct console *console);
 
@@ -135,10 +137,16 @@ void console_entrust(struct console *console);
  */
 void console_rescue(struct console *console);
 
+/** Told of each byte that is put, also while the console is muted. */
+typedef void console_fn(void *owner, uint8_t byte);
+/** @param heard  NULL: nobody is told any more. */
+void console_hear(struct console *console, console_fn *heard, void *owner);
 /** Queues output, and flushes when enough is queued. Failed writes show in console_state(). */
 void console_put(struct console *console, uint8_t byte);
 /** A digest of all that was put, wherever it went; not of what was put while it was muted. */
 uint64_t console_said(const struct console *console);
+/** All that was said elsewhere before has that digest. */
+void console_set_said(struct console *console, uint64_t said);
 /** Writes what is queued; waits at most moments for the reader. @return Nothing is queued. */
 bool console_flush(struct console *console);
 /** Flushes, and reads what has come from the host, without waiting. */
@@ -247,6 +255,16 @@ bool disk_failed(const struct disk *disk, struct error *error);
  */
 void disk_contents(struct disk *disk, struct stream *stream);
 
+/**
+ * From now on it is known what changes: disk_changes() can be walked. For a disk whose writes are
+ * temporary; others change nothing that a replay would need.
+ * @return false: out of memory.
+ */
+bool disk_follow(struct disk *disk);
+/** Walks what has changed since the last such walk, or since disk_follow(); sets it on a disk that
+ * is as this one was then. */
+void disk_changes(struct disk *disk, struct stream *stream);
+
 /* Marks, as of memory: a stack, numbered from 0. */
 
 /** Can it have marks? Not an image that is written to itself. */
@@ -353,16 +371,19 @@ struct log_place {
 bool log_place_same(struct log_place a, struct log_place b);
 
 enum log_kind {
-    LOG_ARRIVAL, /* idx: inlet; the bytes that it let in */
-    LOG_ANSWER,  /* idx: shared folder; its reply to the instruction at this place */
-    LOG_RATE,    /* what a step costs from now on */
-    LOG_HASH,    /* of the state */
-    LOG_STATE,   /* of snapshots: a piece of the machine's state */
-    LOG_END,     /* how the run ended: nothing comes behind it */
+    LOG_ARRIVAL,  /* idx: inlet; the bytes that it let in */
+    LOG_ANSWER,   /* idx: shared folder; its reply to the instruction at this place */
+    LOG_RATE,     /* what a step costs from now on */
+    LOG_HASH,     /* of the state */
+    LOG_STATE,    /* of snapshots: a piece of the machine's state */
+    LOG_END,      /* how the run ended: nothing comes behind it */
+    LOG_WAYPOINT, /* a piece of a state on the way; idx: of enum waypoint_piece */
     LOG_KINDS
 };
 
 enum { LOG_BYTES_MAX = 1 << 20 }; /* of one event */
+/** Which piece of a state it is; 0: one in between. */
+enum waypoint_piece { WAYPOINT_FIRST = 1, WAYPOINT_LAST = 2 };
 
 struct log_event {
     enum log_kind kind;
@@ -420,6 +441,8 @@ void log_append(struct log *log, const struct log_event *event);
  * enough has come together, what has been appended goes to the host's disk. Cheap otherwise.
  */
 void log_reach(struct log *log, struct log_place place, int64_t host_ns);
+/** Is there room for much, so that who has time had better wait with it? */
+bool log_has_room(struct log *log);
 /** Waits until all that was appended is safe. @return false when the host has failed. */
 bool log_flush(struct log *log);
 /** @return true with @p error when the host has failed to read or write. */
@@ -437,6 +460,13 @@ struct log_cursor log_cursor(const struct log *log);
 struct log_cursor log_cursor_end(const struct log *log);
 /** @param cursor  Of this very log. */
 void log_seek(struct log *log, struct log_cursor cursor);
+
+/* States on the way lie beside what else is read: log_peek() passes over their pieces. */
+
+/** From @p cursor on log_peek() gives pieces of states and nothing else, until log_seek(). */
+void log_seek_states(struct log *log, struct log_cursor cursor);
+/** Then: the next piece that is a state's first or last; the others are passed. NULL: no more. */
+const struct log_event *log_peek_landmark(struct log *log);
 
 /* -- digest.c: is a file what it was? ---------------------------------------------------------- */
 

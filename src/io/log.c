@@ -17,7 +17,10 @@
  * 2. The run never waits for a disk, unless the thread is BATCHES_MAX behind: a host that is so
  *    slow must not eat up the memory either.
  * 3. After a failure nothing more is written: behind a gap nothing means anything.
- * 4. The thread owns the end of the file, the run the batch in its hand; between them is one list,
+ * 4. States on the way (LOG_WAYPOINT) have frames of their own, so that who reads inputs unpacks
+ *    none of them. States are many frames; the disk is only waited for when inputs came, or one is
+ *    whole: each wait may take as long as a hundred frames.
+ * 5. The thread owns the end of the file, the run the batch in its hand; between them is one list,
  *    under the lock.
  *
  * Rejected: writing from the run itself (one fdatasync is tens of milliseconds on a busy disk);
@@ -67,6 +70,8 @@ void log_free(struct log *log) {
     free(log->stored);
     free(log->page.raw);
     free(log->page.stored);
+    ZSTD_freeCCtx(log->packer);
+    ZSTD_freeDCtx(log->page.unpacker);
     free(log->frames);
     free(log->header);
     free(log);
@@ -99,13 +104,16 @@ static uint64_t sum_before(const struct log *log) {
 static size_t frame_make(struct log *log, const struct batch *batch, struct frame_head *head) {
     uint8_t *stored = log->stored + FRAME_HEAD_BYTES;
     size_t size_bytes =
-        ZSTD_compress(stored, FRAME_STORED_MAX, batch->raw, batch->raw_bytes, ZSTD_LEVEL);
+        ZSTD_compressCCtx(log->packer, stored, FRAME_STORED_MAX, batch->raw, batch->raw_bytes,
+                          ZSTD_LEVEL);
     if (ZSTD_isError(size_bytes)) {
         return 0;
     }
     *head = (struct frame_head){
         .idx = (uint32_t)log->frame_count,
         .ends = batch->ends,
+        .states = batch->states,
+        .landmarks = batch->landmarks,
         .raw_bytes = (uint32_t)batch->raw_bytes,
         .stored_bytes = (uint32_t)size_bytes,
         .from = batch->from,
@@ -134,14 +142,16 @@ static bool batch_write(struct log *log, const struct batch *batch) {
 /** Writes all that is there, then makes it safe. Called and returns with the lock. */
 static void batches_write(struct log *log) {
     bool good = !log->failed;
+    bool urgent = false;
     struct batch *batch = log->first;
     size_t count = log->waiting_count;
     pthread_mutex_unlock(&log->lock);
     for (size_t i = 0; i < count; i++) {
         good = good && batch_write(log, batch);
+        urgent = urgent || batch->urgent;
         batch = i + 1 < count ? batch->next : batch;
     }
-    good = good && (log->nameless || store_sync(&log->store));
+    good = good && (log->nameless || !urgent || store_sync(&log->store));
     pthread_mutex_lock(&log->lock);
     struct batch *rest = batch->next;
     batch->next = log->spare;
@@ -187,7 +197,7 @@ static void batch_begin(struct log *log) {
     }
     batch->next = NULL;
     batch->raw_bytes = 0;
-    batch->ends = false;
+    batch->ends = batch->states = batch->landmarks = batch->urgent = false;
     batch->from = batch->to = log->reached;
     log->last = log->reached;
     log->batch = batch;
@@ -197,6 +207,7 @@ static void batch_begin(struct log *log) {
 static void batch_hand(struct log *log) {
     struct batch *batch = log->batch;
     batch->to = log->reached;
+    batch->urgent = batch->urgent || batch->raw_bytes == 0;
     pthread_mutex_lock(&log->lock);
     while (log->waiting_count >= BATCHES_MAX) {
         pthread_cond_wait(&log->changed, &log->lock);
@@ -228,6 +239,7 @@ static bool log_start_write(struct log *log) {
     batch_begin(log);
     memcpy(log->batch->raw, log->header, log->header_bytes);
     log->batch->raw_bytes = log->header_bytes;
+    log->batch->urgent = true;
     if (store_write(&log->store, start, sizeof start, 0)) {
         batch_hand(log);
     }
@@ -260,7 +272,8 @@ struct log *log_create(const char *path, const void *header, size_t size_bytes,
     log->header = malloc(size_bytes + 1);
     log->header_bytes = size_bytes;
     log->stored = malloc(FRAME_HEAD_BYTES + FRAME_STORED_MAX);
-    if (log->header != NULL && log->stored != NULL) {
+    log->packer = ZSTD_createCCtx();
+    if (log->header != NULL && log->stored != NULL && log->packer != NULL) {
         memcpy(log->header, header, size_bytes);
         if (store_lock(&log->store, STORE_EXCLUSIVE) && log_start_write(log)) {
             return log;
@@ -276,8 +289,12 @@ struct log *log_create(const char *path, const void *header, size_t size_bytes,
 }
 
 void log_append(struct log *log, const struct log_event *event) {
-    struct batch *batch = log->batch;
+    bool state = event->kind == LOG_WAYPOINT;
     ensure(log->writable && event->size_bytes <= LOG_BYTES_MAX);
+    if (log->batch->raw_bytes > 0 && log->batch->states != state) {
+        batch_hand(log);
+    }
+    struct batch *batch = log->batch;
     uint8_t *at = batch->raw + batch->raw_bytes;
     uint8_t head[EVENT_HEAD_MAX];
     size_t head_bytes = event_head_put(event, log->last, head);
@@ -287,10 +304,20 @@ void log_append(struct log *log, const struct log_event *event) {
     }
     batch->raw_bytes += head_bytes + event->size_bytes;
     batch->ends = event->kind == LOG_END;
+    batch->states = state;
+    batch->landmarks = batch->landmarks || (state && event->idx != 0);
+    batch->urgent = batch->urgent || batch->landmarks || !(state || event->kind == LOG_STATE);
     log->last = log->reached = event->at;
     if (batch->raw_bytes >= FRAME_FULL_BYTES) {
         batch_hand(log);
     }
+}
+
+bool log_has_room(struct log *log) {
+    pthread_mutex_lock(&log->lock);
+    bool room = log->waiting_count < BATCHES_MAX / 2;
+    pthread_mutex_unlock(&log->lock);
+    return room;
 }
 
 void log_reach(struct log *log, struct log_place place, int64_t host_ns) {

@@ -10,7 +10,7 @@
 
 /* -- log_frame.c: how it lies in the file ------------------------------------------------------ */
 
-enum { LOG_VERSION = 1, LOG_FEATURES = 0, LOG_START_BYTES = 16, FRAME_HEAD_BYTES = 80 };
+enum { LOG_VERSION = 2, LOG_FEATURES = 0, LOG_START_BYTES = 16, FRAME_HEAD_BYTES = 80 };
 enum {
     FRAME_FULL_BYTES = 64 << 10,
     FRAME_RAW_MAX = FRAME_FULL_BYTES + LOG_BYTES_MAX + 64,
@@ -20,7 +20,9 @@ enum {
 /** Before the bytes of each frame. */
 struct frame_head {
     uint32_t idx;
-    bool ends; /* it holds LOG_END */
+    bool ends;      /* it holds LOG_END */
+    bool states;    /* it holds LOG_WAYPOINT, and nothing else */
+    bool landmarks; /* one of these is the first or the last of a state */
     uint32_t raw_bytes, stored_bytes;
     struct log_place from, to;
     uint64_t stored_sum; /* of the bytes */
@@ -63,7 +65,8 @@ struct log_frame {
 struct batch {
     struct batch *next;
     struct log_place from, to;
-    bool ends;
+    bool ends, states, landmarks; /* as in its head */
+    bool urgent;                  /* the host's disk is to have it soon: not a part of a state */
     size_t raw_bytes;
     uint8_t raw[FRAME_RAW_MAX];
 };
@@ -75,6 +78,7 @@ struct page {
     uint8_t *raw;    /* FRAME_RAW_MAX */
     uint8_t *stored; /* FRAME_STORED_MAX */
     size_t raw_bytes;
+    struct ZSTD_DCtx_s *unpacker;
 };
 
 struct log {
@@ -82,7 +86,7 @@ struct log {
     void *header;
     size_t header_bytes;
     bool writable;
-    bool nameless; /* nobody would find it after a crash */
+    bool nameless;      /* nobody would find it after a crash */
     const char *defect; /* of one that was opened */
     struct error failure;
 
@@ -108,9 +112,11 @@ struct log {
     /* The thread's. */
     pthread_t thread;
     uint8_t *stored; /* FRAME_STORED_MAX */
+    struct ZSTD_CCtx_s *packer;
 
     /* The reader's. */
     struct page page;
+    bool reads_states;      /* instead of inputs */
     struct log_cursor next; /* of the event that log_peek() gives */
     size_t event_bytes;     /* its size; 0: not read yet */
     struct log_event event;

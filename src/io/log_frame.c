@@ -98,11 +98,21 @@ static bool place_get(const uint8_t *bytes, struct log_place *place) {
     return in_round <= 1 && place->virtual_ns >= 0;
 }
 
+static const uint32_t HEAD_ENDS = UINT32_C(1) << 31;
+static const uint32_t HEAD_STATES = UINT32_C(1) << 30;
+static const uint32_t HEAD_LANDMARKS = UINT32_C(1) << 29;
+static const uint32_t STORED_BYTES = (UINT32_C(1) << 29) - 1;
+
+static uint32_t flags_put(const struct frame_head *head) {
+    return (head->ends ? HEAD_ENDS : 0) | (head->states ? HEAD_STATES : 0) |
+           (head->landmarks ? HEAD_LANDMARKS : 0);
+}
+
 void frame_head_put(struct frame_head *head, uint64_t before, uint8_t bytes[FRAME_HEAD_BYTES]) {
     memcpy(bytes, frame_magic, sizeof frame_magic);
     number_put(bytes + 4, head->idx, 4);
     number_put(bytes + 8, head->raw_bytes, 4);
-    number_put(bytes + 12, head->stored_bytes | (uint32_t)head->ends << 31, 4);
+    number_put(bytes + 12, head->stored_bytes | flags_put(head), 4);
     place_put(bytes + 16, head->from);
     place_put(bytes + 16 + PLACE_BYTES, head->to);
     number_put(bytes + 16 + 2 * PLACE_BYTES, head->stored_sum, 8);
@@ -116,8 +126,10 @@ bool frame_head_get(struct frame_head *head, uint64_t before,
     uint32_t stored = (uint32_t)number_get(bytes + 12, 4);
     head->idx = (uint32_t)number_get(bytes + 4, 4);
     head->raw_bytes = (uint32_t)number_get(bytes + 8, 4);
-    head->stored_bytes = stored & INT32_MAX;
-    head->ends = stored >> 31 != 0;
+    head->stored_bytes = stored & STORED_BYTES;
+    head->ends = (stored & HEAD_ENDS) != 0;
+    head->states = (stored & HEAD_STATES) != 0;
+    head->landmarks = (stored & HEAD_LANDMARKS) != 0;
     head->stored_sum = number_get(bytes + 16 + 2 * PLACE_BYTES, 8);
     head->sum = number_get(bytes + HEAD_SUMMED_BYTES, 8);
     return place_get(bytes + 16, &head->from) && place_get(bytes + 16 + PLACE_BYTES, &head->to) &&

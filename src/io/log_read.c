@@ -23,7 +23,8 @@ static bool page_make(struct log *log) {
     struct page *page = &log->page;
     page->raw = page->raw == NULL ? malloc(FRAME_RAW_MAX) : page->raw;
     page->stored = page->stored == NULL ? malloc(FRAME_STORED_MAX) : page->stored;
-    return page->raw != NULL && page->stored != NULL;
+    page->unpacker = page->unpacker == NULL ? ZSTD_createDCtx() : page->unpacker;
+    return page->raw != NULL && page->stored != NULL && page->unpacker != NULL;
 }
 
 /* -- Opening ----------------------------------------------------------------------------------- */
@@ -107,7 +108,8 @@ static bool frame_scan(struct log *log, struct rest *rest, uint64_t *sum) {
 /** Unpacks a frame whose bytes are in page.stored. */
 static bool frame_unpack(struct log *log, const struct frame_head *head) {
     struct page *page = &log->page;
-    page->raw_bytes = ZSTD_decompress(page->raw, FRAME_RAW_MAX, page->stored, head->stored_bytes);
+    page->raw_bytes = ZSTD_decompressDCtx(page->unpacker, page->raw, FRAME_RAW_MAX, page->stored,
+                                          head->stored_bytes);
     return !ZSTD_isError(page->raw_bytes) && page->raw_bytes == head->raw_bytes;
 }
 
@@ -255,13 +257,27 @@ static bool page_turn(struct log *log) {
     return page->loaded;
 }
 
+/** Has the cursor in a frame that holds what is read now. @return false: there is no other. */
+static bool frame_turn(struct log *log) {
+    struct log_cursor *next = &log->next;
+    uint64_t count = frames_there(log);
+    uint64_t idx = next->frame_idx;
+    while (idx < count && frame_head_of(log, idx).states != log->reads_states) {
+        idx++;
+    }
+    if (idx != next->frame_idx && idx < count) {
+        *next = (struct log_cursor){.frame_idx = idx};
+    }
+    return idx < count && page_turn(log);
+}
+
 const struct log_event *log_peek(struct log *log) {
     struct log_cursor *next = &log->next;
     struct page *page = &log->page;
     if (log->event_bytes > 0) {
         return &log->event;
     }
-    while (log->failure.status == STATUS_OK && page_turn(log)) {
+    while (log->failure.status == STATUS_OK && frame_turn(log)) {
         if (next->offset_bytes == 0) {
             next->before = frame_head_of(log, next->frame_idx).from;
         }
@@ -305,4 +321,30 @@ void log_seek(struct log *log, struct log_cursor cursor) {
     }
     log->next = cursor;
     log->event_bytes = 0;
+    log->reads_states = false;
+}
+
+void log_seek_states(struct log *log, struct log_cursor cursor) {
+    log_seek(log, cursor);
+    log->reads_states = true;
+}
+
+const struct log_event *log_peek_landmark(struct log *log) {
+    const struct log_event *event = log_peek(log);
+    while (event != NULL && event->idx == 0) {
+        log_pass(log);
+        uint64_t count = frames_there(log);
+        uint64_t idx = log->next.frame_idx;
+        while (idx < count && !frame_head_of(log, idx).landmarks) {
+            idx++;
+        }
+        if (idx == count) {
+            return NULL;
+        }
+        if (idx != log->next.frame_idx) {
+            log->next = (struct log_cursor){.frame_idx = idx};
+        }
+        event = log_peek(log);
+    }
+    return event;
 }

@@ -120,6 +120,19 @@ void decoder_free(struct decoder *decoder);
  */
 struct insn decode(const struct decoder *decoder, uint32_t bits);
 
+/**
+ * Is it a marker: slti x0, rs1, number? A hint of the base ISA that does nothing, set aside for
+ * uses like this one; numbers are 0 to 2047 (docs/markers.md).
+ * @spec Unprivileged ISA 20240411, section 2.9
+ */
+static inline bool insn_is_marker(uint32_t bits) {
+    return (bits & 0x80007fff) == 0x00002013;
+}
+
+static inline uint32_t marker_number(uint32_t bits) {
+    return bits >> 20;
+}
+
 /** Length in bytes that the low half word of an instruction announces: 2 or 4. */
 static inline unsigned insn_length(uint32_t bits) {
     return (bits & 3) == 3 ? 4 : 2;

@@ -452,6 +452,19 @@ static bool accesses_follow(const struct emit *e, const struct region_block *blo
     return false;
 }
 
+/** Counts the block, behind all that may keep it from being entered. */
+static void emit_tally(struct emit *e, const struct region_block *at) {
+    struct hart *hart = e->region->tallies;
+    const struct block *block = at->block;
+    struct tally_code code = {.pc = (hart->pc & ~(uint64_t)(PAGE_BYTES - 1)) + at->offset,
+                              .count = block->count,
+                              .wide = tally_wide(block_insns(block), block->count)};
+    uint32_t run = tally_run(hart, &code);
+    struct x64_mem count = x64_at(RAX, (int32_t)(run * sizeof *hart->sheet));
+    x64_mov_rm(e->x, 8, RAX, x64_at(RBP, offsetof(struct hart, sheet)));
+    x64_alu_mi(e->x, X64_ADD, 8, count, run == TALLY_ANY ? (int32_t)code.count : 1);
+}
+
 static void emit_block(struct emit *e, unsigned idx) {
     struct region_block *block = &e->region->blocks[idx];
     e->block_idx = idx;
@@ -466,8 +479,12 @@ static void emit_block(struct emit *e, unsigned idx) {
         x64_alu_ri(e->x, X64_SUB, 8, R15, (int32_t)block->block->count);
         x64_jcc(e->x, X64_S, &e->short_of[idx]);
     }
+    unsigned checks = e->region->ir[block->ir_start].op == IR_straddle;
     for (unsigned i = 0; i < block->ir_count; i++) {
         e->ir = &e->region->ir[block->ir_start + i];
+        if (e->region->tallies != NULL && i == checks) {
+            emit_tally(e, block);
+        }
         emit_op(e);
         e->dirty |= ir_writes(e->ir) != 0 ? home_bit(e->map, ir_writes(e->ir)) : 0;
         emit_window_moved(e, ir_changes(e->ir), accesses_follow(e, block, i));

@@ -111,9 +111,13 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     jit->stats.calls++;
     hart->pc = hart->region.page + site->offset;
     unsigned left = jit->options.uncounted ? 0 : site->left;
+    int64_t *sheet = hart->sheet;
     uint64_t at = hart->region.end - saved[R15] - left;
     enum flow flow = (enum flow)interp_one(hart, &site->insn, at);
     hart->region.mxcsr = mxcsr_of(hart);
+    if (unlikely(sheet != NULL) && site->insn.rd == REGISTER_TP) {
+        tally_thread(hart);
+    }
     if (flow == FLOW_NEXT && !hart->check && !hart->leave) {
         for (unsigned i = 0; i < map->count; i++) {
             saved[map->host[map->guest[i]]] = hart->x[map->guest[i]];
@@ -122,6 +126,10 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     }
     if (flow == FLOW_NEXT) {
         hart->pc += (site->insn.length & 1U) != 0 ? 4 : 2;
+    }
+    if (unlikely(sheet != NULL)) {
+        vaddr rest = hart->region.page + site->offset + ((site->insn.length & 1U) != 0 ? 4U : 2U);
+        tally_cut(hart, sheet, &(struct tally_code){rest, site->left - 1U, site->wide});
     }
     saved[R15] += left == 0 ? 0 : left - 1;
     return resume_at_pc(hart, saved[R15]);
@@ -389,6 +397,7 @@ static void translate(struct jit *jit, struct hart *hart) {
     struct jit_region *region = &jit->region;
     uint8_t *start = jit->x.at;
     region->target_mask = hart->target_mask;
+    region->tallies = hart->sheet != NULL ? hart : NULL;
     if (region_find(region, hart->code, page, offset)) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);
@@ -416,6 +425,7 @@ static uint64_t code_run(struct jit *jit, struct hart *hart, uint64_t at, uint64
     hart->region.page = hart->pc & ~(uint64_t)(PAGE_BYTES - 1);
     hart->region.end = end;
     hart->region.mxcsr = mxcsr_of(hart);
+    hart->tally.block_sheet = NULL;
     uint64_t left_steps = jit->enter(hart, end - at, jit->code + entry);
     take_flags(hart);
     if (hart->region.struck != NULL) { /* it will be hot at once, and translated without tables */

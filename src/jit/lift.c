@@ -109,13 +109,15 @@ static unsigned next_offset(const struct lift *lift) {
 
 static uint32_t site(struct lift *lift) {
     const struct block *block = lift->block->block;
-    return jit_site(lift->jit,
-                    &(struct site){
-                        .insn = *lift->insn,
-                        .offset = (uint16_t)insn_offset(lift),
-                        .left = (uint16_t)(block->count - (lift->insn - block_insns(block))),
-                        .map = lift->map,
-                    });
+    unsigned left = block->count - (unsigned)(lift->insn - block_insns(block));
+    bool tallies = lift->region->tallies != NULL;
+    return jit_site(lift->jit, &(struct site){
+                                   .insn = *lift->insn,
+                                   .offset = (uint16_t)insn_offset(lift),
+                                   .left = (uint16_t)left,
+                                   .map = lift->map,
+                                   .wide = tallies ? tally_wide(lift->insn + 1, left - 1) : 0,
+                               });
 }
 
 static int16_t block_at(const struct jit_region *region, int64_t offset) {
@@ -446,10 +448,11 @@ static bool host_can(const struct lift *lift, const struct row *row) {
 
 static void lift_insn(struct lift *lift) {
     const struct row *row = &rows[lift->insn->op];
-    if (!jump_may_trap(lift) && lift_special(lift)) {
+    bool thread = lift->region->tallies != NULL && lift->insn->rd == REGISTER_TP;
+    if (!jump_may_trap(lift) && !thread && lift_special(lift)) {
         return;
     }
-    if (row->shape == SHAPE_CALL || !host_can(lift, row)) {
+    if (row->shape == SHAPE_CALL || thread || !host_can(lift, row)) {
         /* rd may be that of an f register: then x[rd] stays, which nobody has to know. */
         append(lift, (struct ir){.op = IR_call, .rd = lift->insn->rd, .site = site(lift)});
         return;

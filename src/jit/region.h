@@ -92,6 +92,7 @@ struct jit_region {
     struct x64_features features;
     bool uncounted; /* see struct jit_options */
     bool parallel;  /* other harts run at the same time */
+    struct hart *tallies; /* the one that translates, if its blocks are to be counted; or NULL */
     const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };
@@ -105,6 +106,7 @@ struct site {
     uint16_t offset;  /* [bytes] of the instruction in its page */
     uint16_t left;    /* steps of its block from it on, itself included */
     uint32_t map;     /* index of the region's register map */
+    uint64_t wide;    /* of a tally: which instructions behind it have four bytes */
 };
 
 /** @return false when nothing at @p offset can be translated. */

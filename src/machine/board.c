@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The board: which devices there are, where, and which wire leads where. */
+#include "machine/check.h"
 #include "machine/machine.h"
 #include "machine/past.h"
+#include "machine/sight.h"
+#include "machine/waypoint.h"
 #include "machine/ticker.h"
 
 #include <stdlib.h>
@@ -252,21 +255,20 @@ static void rates_free(const struct machine_options *options) {
     }
 }
 
-/** Where the options want the run to end. */
-static struct goal last_goal(const struct machine_options *options) {
+struct goal destination_goal(const struct destination *destination) {
     struct goal goal = goal_none;
-    switch (options->stop_kind) {
-    case STOP_AT_STEPS:
-        goal.steps = options->stop_steps;
+    switch (destination->kind) {
+    case DESTINATION_STEPS:
+        goal.steps = destination->number;
         break;
-    case STOP_AT_HART_STEPS:
-        goal.hart = options->stop_hart;
-        goal.hart_steps = options->stop_steps;
+    case DESTINATION_HART_STEPS:
+        goal.hart = destination->hart;
+        goal.hart_steps = destination->number;
         break;
-    case STOP_AT_VTIME:
-        goal.at_ns = options->stop_ns;
+    case DESTINATION_VTIME:
+        goal.at_ns = (vtime)destination->number;
         break;
-    case STOP_NEVER:
+    default:
         break;
     }
     return goal;
@@ -285,6 +287,7 @@ static enum status machine_build(struct machine *machine, struct error *error) {
         .tick_ns = BOARD_TICK_NS,
         .monotonic = options->monotonic,
         .kind_count = POST_KINDS,
+        .chaos = options->chaos,
     };
     struct bus *bus = &machine->bus;
     enum status status = bus_init(bus, BOARD_RAM_BASE, options->memory_bytes, error);
@@ -294,7 +297,8 @@ static enum status machine_build(struct machine *machine, struct error *error) {
     if (!sched_init(&machine->sched, &timing)) {
         return out_of_memory(error);
     }
-    machine->last = last_goal(options);
+    machine->last = destination_goal(&options->stop);
+    machine->to = destination_goal(&options->gate.to);
     machine->sched.stop_ns = machine->last.at_ns; /* its round ends there */
     status = harts_init(&machine->harts, options->ext, bus, &machine->sched, error);
     if (status != STATUS_OK) {
@@ -395,6 +399,12 @@ struct machine *machine_make(const struct machine_options *options, struct conso
     machine->options = *options;
     machine->console = console;
     machine->turn_vcpu = VCPU_NONE;
+    machine->sights = sights_new();
+    if (machine->sights == NULL) {
+        free(machine);
+        out_of_memory(error);
+        return NULL;
+    }
     if (machine_build(machine, error) != STATUS_OK || rewind_check(machine, error) != STATUS_OK ||
         boot_open(options, &machine->target, error) != STATUS_OK ||
         engine_make(machine, error) != STATUS_OK) {
@@ -414,6 +424,9 @@ struct machine *machine_new(const struct machine_options *options, struct consol
     if (status == STATUS_OK) {
         status = machine_boot(machine, error);
     }
+    if (status == STATUS_OK) {
+        status = sights_begin(machine, error);
+    }
     if (status != STATUS_OK) {
         machine_free(machine);
         return NULL;
@@ -430,8 +443,11 @@ void machine_free(struct machine *machine) {
     parallel_free(machine->parallel);
     ticker_free(machine->ticker);
     past_forget_all(machine);
+    waypoints_free(machine->waypoints);
+    sights_end(machine);
     jit_free(machine->jit);
     pulse_free(machine->pulse);
+    profiling_free(machine->profiling);
     harts_free(&machine->harts);
     bus_free(&machine->bus);
     sched_free(&machine->sched);

@@ -11,7 +11,7 @@
  *    state. After each round, so are all harts and the schedule. Memory and devices are compared
  *    every LOOK_STEPS and at the end, by the state hash. A wrong store is found sooner when
  *    somebody loads it, which is what stores are for.
- * 3. Fields are told apart by hart_state() itself: it names them to whoever asks.
+ * 3. What differs is told field by field (differ.c).
  * 4. The first difference ends the run. Nothing behind it means anything.
  * 5. The shadow goes step by step and notes where it was, so that afterwards the path through the
  *    grant is known. That makes a check almost three times as slow, and what it finds easy to read.
@@ -20,15 +20,15 @@
  *
  * Rejected: one machine that is run twice from copies of its state (stores would have to be taken
  * back, devices too); comparing with a log (hundreds of bytes for each grant, and a file). */
-#include "machine/machine.h"
+#include "machine/check.h"
+#include "machine/differ.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_STEPS = 1 << 25, REGIONS_SHOWN_MAX = 64, FIELDS_SHOWN_MAX = 4, FIELDS_CHARS = 384 };
+enum { LOOK_STEPS = 1 << 25, REGIONS_SHOWN_MAX = 64 };
 
 /** Where the shadow was before a step of the present grant. */
 struct place {
@@ -52,10 +52,10 @@ struct check {
     struct drive drives[DRIVES_MAX];                          /* the shadow's */
     struct shared_folder shares[SHARES_MAX];                  /* and folders */
     struct heard heard[SHARES_MAX];
-    struct buffer mine, other; /* pictures of the two */
-    uint64_t looked_steps;     /* total, when all was last the same */
-    unsigned vcpu;             /* of the present grant */
-    uint64_t from_steps;       /* total, before it */
+    struct pictures pictures;
+    uint64_t looked_steps; /* total, when all was last the same */
+    unsigned vcpu;         /* of the present grant */
+    uint64_t from_steps;   /* total, before it */
     size_t place_count;
     struct place places[CHECK_GRANT_STEPS_MAX];
     bool differs;
@@ -161,143 +161,44 @@ void check_free(struct check *check) {
             share_close(check->shares[i].share);
             buffer_free(&check->heard[i].answers);
         }
-        buffer_free(&check->mine);
-        buffer_free(&check->other);
+        pictures_free(&check->pictures);
         free(check);
     }
 }
 
 /* -- Pictures ---------------------------------------------------------------------------------- */
 
-static bool pictures_same(const struct check *check) {
-    return check->mine.size_bytes == check->other.size_bytes &&
-           memcmp(check->mine.bytes, check->other.bytes, check->mine.size_bytes) == 0;
-}
-
 /** Takes pictures of one hart of both machines. @return Are they the same? */
 static bool hart_same(struct check *check, unsigned idx) {
-    struct stream mine = buffer_tell(&check->mine);
-    struct stream other = buffer_tell(&check->other);
-    hart_state(check->machine->harts.hart[idx], &mine);
+    struct stream mine = buffer_tell(&check->pictures.translated);
+    struct stream other = buffer_tell(&check->pictures.interpreted);
+    check->pictures.hart = check->machine->harts.hart[idx];
+    hart_state(check->pictures.hart, &mine);
     hart_state(check->shadow->harts.hart[idx], &other);
-    return pictures_same(check);
+    return pictures_same(&check->pictures);
 }
 
 static bool sched_same(struct check *check) {
-    struct stream mine = buffer_tell(&check->mine);
-    struct stream other = buffer_tell(&check->other);
+    struct stream mine = buffer_tell(&check->pictures.translated);
+    struct stream other = buffer_tell(&check->pictures.interpreted);
     sched_state(&check->machine->sched, &mine);
     sched_state(&check->shadow->sched, &other);
-    return pictures_same(check);
+    return pictures_same(&check->pictures);
 }
 
 static bool device_same(struct check *check, unsigned idx) {
     const struct region *region = &check->machine->bus.regions[idx];
-    struct stream mine = buffer_tell(&check->mine);
-    struct stream other = buffer_tell(&check->other);
+    struct stream mine = buffer_tell(&check->pictures.translated);
+    struct stream other = buffer_tell(&check->pictures.interpreted);
     region->ops->state(region->device, &mine);
     region->ops->state(check->shadow->bus.regions[idx].device, &other);
-    return pictures_same(check);
+    return pictures_same(&check->pictures);
 }
 
 /* -- Telling what differs ---------------------------------------------------------------------- */
 
-/** The field around one byte of a hart's walk. */
-struct field {
-    size_t wanted; /* the byte */
-    size_t walked_bytes;
-    const char *name;
-    size_t start, end;  /* of what bears the name: one field or several */
-    size_t field_bytes; /* each of them */
-};
-
-static void field_put(void *owner, const void *bytes, size_t size_bytes) {
-    struct field *field = owner;
-    (void)bytes;
-    field->walked_bytes += size_bytes;
-}
-
-static void field_name(void *owner, const char *name, size_t size_bytes) {
-    struct field *field = owner;
-    if (field->walked_bytes <= field->wanted) {
-        field->name = name;
-        field->start = field->walked_bytes;
-        field->field_bytes = size_bytes;
-    } else if (field->end == 0) {
-        field->end = field->walked_bytes;
-    }
-}
-
-static uint64_t field_value(const struct buffer *picture, size_t at, size_t size_bytes) {
-    uint64_t value = 0;
-    for (size_t i = size_bytes; i-- > 0;) {
-        value = value << 8 | picture->bytes[at + i];
-    }
-    return value;
-}
-
-/** The field that byte @p at of both pictures lies in. */
-static struct field field_at(const struct check *check, size_t at) {
-    struct field field = {.wanted = at};
-    struct stream stream = {.put = field_put, .owner = &field, .name = field_name};
-    hart_state(check->machine->harts.hart[check->vcpu], &stream);
-    field.end = field.end == 0 ? field.walked_bytes : field.end;
-    return field;
-}
-
-/** One line under way; what does not fit is cut. */
-struct text {
-    char at[FIELDS_CHARS];
-    size_t count;
-};
-
-__attribute__((format(printf, 2, 3))) static void text_add(struct text *text, const char *format,
-                                                           ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int count = vsnprintf(text->at + text->count, sizeof text->at - text->count, format, arguments);
-    va_end(arguments);
-    text->count = min_u64(text->count + (size_t)count, sizeof text->at - 1);
-}
-
-/** Says what differs in the field that byte @p at lies in. @return The first byte behind it. */
-static size_t field_tell(const struct check *check, size_t at, struct text *text) {
-    struct field field = field_at(check, at);
-    size_t idx = (at - field.start) / field.field_bytes;
-    size_t start = field.start + idx * field.field_bytes;
-    text_add(text, "%s%s", text->count == 0 ? "" : ", ", field.name);
-    if (field.end - field.start > field.field_bytes) {
-        text_add(text, "%zu", idx);
-    }
-    text_add(text, " = 0x%" PRIx64 " translated, 0x%" PRIx64 " interpreted",
-             field_value(&check->mine, start, field.field_bytes),
-             field_value(&check->other, start, field.field_bytes));
-    return start + field.field_bytes;
-}
-
-/** All that differs in the pictures of a hart. */
-static void hart_tell(const struct check *check, struct text *text) {
-    size_t at = 0;
-    unsigned more = 0;
-    for (unsigned told = 0; at < check->mine.size_bytes;) {
-        if (check->mine.bytes[at] == check->other.bytes[at]) {
-            at++;
-        } else if (told < FIELDS_SHOWN_MAX) {
-            at = field_tell(check, at, text);
-            told++;
-        } else {
-            struct field field = field_at(check, at);
-            at += field.field_bytes - (at - field.start) % field.field_bytes;
-            more++;
-        }
-    }
-    if (more > 0) {
-        text_add(text, ", and %u more", more);
-    }
-}
-
 /** The first word of RAM that differs. @return false when none does. */
-static bool memory_tell(const struct check *check, struct text *text) {
+static bool memory_tell(const struct check *check, struct wording *wording) {
     const struct ram *mine = &check->machine->bus.ram;
     const struct ram *other = &check->shadow->bus.ram;
     for (uint64_t page = 0; page < mine->size_bytes >> PAGE_SHIFT; page++) {
@@ -312,44 +213,44 @@ static bool memory_tell(const struct check *check, struct text *text) {
         uint64_t words[2];
         (void)ram_read(mine, address, &words[0], 8);
         (void)ram_read(other, address, &words[1], 8);
-        text_add(text,
-                 "memory at 0x%" PRIx64 " = 0x%" PRIx64 " translated, 0x%" PRIx64 " interpreted",
-                 address, words[0], words[1]);
+        wording_add(wording,
+                    "memory at 0x%" PRIx64 " = 0x%" PRIx64 " translated, 0x%" PRIx64 " interpreted",
+                    address, words[0], words[1]);
         return true;
     }
     return false;
 }
 
-static void everything_tell(struct check *check, struct text *text) {
-    if (memory_tell(check, text)) {
+static void everything_tell(struct check *check, struct wording *wording) {
+    if (memory_tell(check, wording)) {
         return;
     }
     for (unsigned i = 0; i < check->machine->bus.region_count; i++) {
         if (!device_same(check, i)) {
-            text_add(text, "the device %s", check->machine->bus.regions[i].ops->name);
+            wording_add(wording, "the device %s", check->machine->bus.regions[i].ops->name);
             return;
         }
     }
-    text_add(text, "the state hash");
+    wording_add(wording, "the state hash");
 }
 
 /** Ends the run: @p text says what differs between two positions of the whole machine. */
 static void check_differs(struct check *check, const char *where, uint64_t from_steps,
-                          const struct text *text) {
+                          const struct wording *wording) {
     struct error error;
     error_set(&error, STATUS_INTERNAL,
               "--engine check: between steps %" PRIu64 " and %" PRIu64 "%s: %s", from_steps,
-              check->machine->steps, where, text->at);
+              check->machine->steps, where, wording->at);
     check->differs = true;
     machine_fail(check->machine, &error);
 }
 
 static void hart_differs(struct check *check, uint64_t from_steps) {
-    struct text text = {.count = 0};
+    struct wording wording = {.count = 0};
     char where[32];
     snprintf(where, sizeof where, " on hart %u", check->vcpu);
-    hart_tell(check, &text);
-    check_differs(check, where, from_steps, &text);
+    pictures_tell(&check->pictures, &wording);
+    check_differs(check, where, from_steps, &wording);
 }
 
 /* -- Looking ----------------------------------------------------------------------------------- */
@@ -361,7 +262,7 @@ static bool turns_same(const struct turn *a, const struct turn *b) {
 
 /** All harts, the schedule. */
 static bool round_look(struct check *check) {
-    struct text text = {.count = 0};
+    struct wording wording = {.count = 0};
     for (unsigned i = 0; i < check->machine->harts.count; i++) {
         if (!hart_same(check, i)) {
             check->vcpu = i;
@@ -370,8 +271,8 @@ static bool round_look(struct check *check) {
         }
     }
     if (!sched_same(check)) {
-        text_add(&text, "the schedule");
-        check_differs(check, "", check->from_steps, &text);
+        wording_add(&wording, "the schedule");
+        check_differs(check, "", check->from_steps, &wording);
         return false;
     }
     return true;
@@ -380,12 +281,12 @@ static bool round_look(struct check *check) {
 static bool everything_look(struct check *check) {
     char mine[STATE_HASH_CHARS];
     char other[STATE_HASH_CHARS];
-    struct text text = {.count = 0};
+    struct wording wording = {.count = 0};
     machine_state_hash(check->machine, mine);
     machine_state_hash(check->shadow, other);
     if (strcmp(mine, other) != 0) {
-        everything_tell(check, &text);
-        check_differs(check, "", check->looked_steps, &text);
+        everything_tell(check, &wording);
+        check_differs(check, "", check->looked_steps, &wording);
         return false;
     }
     check->looked_steps = check->machine->steps;
@@ -394,10 +295,10 @@ static bool everything_look(struct check *check) {
 
 bool check_next(struct check *check, const struct turn *turn) {
     struct turn other = sched_next(&check->shadow->sched);
-    struct text text = {.count = 0};
+    struct wording wording = {.count = 0};
     if (!turns_same(turn, &other)) {
-        text_add(&text, "the schedule");
-        check_differs(check, "", check->from_steps, &text);
+        wording_add(&wording, "the schedule");
+        check_differs(check, "", check->from_steps, &wording);
         return false;
     }
     if (turn->kind != TURN_RUN && !round_look(check)) {
@@ -437,10 +338,10 @@ void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint6
     if (!hart_same(check, vcpu)) {
         hart_differs(check, check->from_steps);
     } else if (check->place_count != ran_steps) {
-        struct text text = {.count = 0};
-        text_add(&text, "%" PRIu64 " steps translated, %zu interpreted", ran_steps,
-                 check->place_count);
-        check_differs(check, "", check->from_steps, &text);
+        struct wording wording = {.count = 0};
+        wording_add(&wording, "%" PRIu64 " steps translated, %zu interpreted", ran_steps,
+                    check->place_count);
+        check_differs(check, "", check->from_steps, &wording);
     }
     shadow->steps += check->place_count;
     turn_settle(shadow, vcpu);

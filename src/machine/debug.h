@@ -16,14 +16,19 @@ enum reverse {
     REVERSE_REFUSED /* nowhere */
 };
 
+/** Did something outside end the run, here and now, so that there is no way back? */
+bool debug_cut_short(const struct machine *machine);
 /** To where hart @p hart had taken one step less. @errors in REVERSE_REFUSED */
 enum reverse debug_reverse_step(struct machine *machine, unsigned hart, struct error *error);
 /** To the last hit before here. @errors in REVERSE_REFUSED */
 enum reverse debug_reverse_continue(struct machine *machine, struct error *error);
-/** To a number of total steps, forwards or back. */
-enum status debug_seek(struct machine *machine, uint64_t steps, struct error *error);
-/** To before the first step at a VIRTUAL time or later (struct goal), forwards or back. */
-enum status debug_seek_time(struct machine *machine, vtime at_ns, struct error *error);
+/**
+ * Forwards or back. What is counted is counted from where the past begins.
+ * @errors STATUS_USAGE: this run cannot go back; there is no such hart or symbol; the run has
+ *         ended, or somebody wanted it to pause, before it came there.
+ */
+enum status debug_seek(struct machine *machine, const struct destination *destination,
+                       struct error *error);
 /** Keeps what seeking back to here would need. */
 enum status debug_snapshot(struct machine *machine, struct error *error);
 

@@ -34,9 +34,12 @@
  * Rejected: stamps in steps alone (in a sleep no step passes, and an input ends it somewhere); an
  * entry for each round (it would only say what the state says already); recording what devices do
  * to the guest's memory (much more, and each device would have to take part). */
+#include "machine/check.h"
 #include "machine/gate.h"
+#include "machine/waypoint.h"
 
 static const int64_t PATIENCE_NS = INT64_C(250000000);
+static const int64_t PAGES_PATIENCE_NS = INT64_C(1000000);
 
 /* -- Shared folders ---------------------------------------------------------------------------- */
 
@@ -95,16 +98,27 @@ void gate_begin(struct machine *machine) {
     if (options->mode == GATE_RECORDS) {
         log_begin(options->log);
         record_begin(machine);
+        waypoints_begin(machine);
     } else if (options->mode == GATE_REPLAYS) {
         replay_begin(machine);
+        machine->gate.sound = true;
     }
 }
 
 void gate_end(struct machine *machine) {
+    struct gate *gate = &machine->gate;
+    if (gate->mode == GATE_REPLAYS && gate->goes_on &&
+        log_place_same(gate_place(machine), log_reached(gate->log))) {
+        gate->mode = GATE_RECORDS; /* it went back from its end, and came there again */
+    }
     if (machine->gate.mode == GATE_RECORDS) {
+        waypoints_finish(machine);
         record_end(machine);
     } else if (machine->gate.mode == GATE_REPLAYS) {
         replay_end(machine);
+        if (machine->gate.differs) {
+            narrow(machine);
+        }
     }
 }
 
@@ -115,6 +129,10 @@ struct log_place gate_place(const struct machine *machine) {
 
 void gate_turn(struct machine *machine) {
     machine->gate.fresh = true;
+    if (machine->gate.sound) {
+        machine->gate.sound = false;
+        narrow_mark(machine);
+    }
 }
 
 bool gate_due(const struct machine *machine) {
@@ -157,13 +175,15 @@ uint64_t gate_said(const struct machine *machine) {
 }
 
 int64_t gate_patience_ns(const struct machine *machine) {
-    return machine->gate.mode == GATE_RECORDS ? PATIENCE_NS : INT64_MAX;
+    int64_t recording_ns = waypoints_busy(machine) ? PAGES_PATIENCE_NS : PATIENCE_NS;
+    return machine->gate.mode == GATE_RECORDS ? recording_ns : INT64_MAX;
 }
 
 /* -- Going back -------------------------------------------------------------------------------- */
 
 void gate_leave(struct machine *machine) {
     if (machine->gate.mode == GATE_RECORDS) {
+        waypoints_finish(machine);
         log_reach(machine->gate.log, gate_place(machine), machine->stopwatch.since_ns);
     }
 }

@@ -63,6 +63,15 @@ bool replay_answer(struct machine *machine, unsigned share_idx, struct answer *a
 void replay_look_inside(struct machine *machine);
 void replay_end(struct machine *machine);
 
+/* narrow.c: where a replay differs, to the instruction. */
+
+/** Is a moment kept wherever the state was as it was recorded? */
+bool narrow_possible(const struct machine *machine);
+/** Between turns: the state is as it was recorded. */
+void narrow_mark(struct machine *machine);
+/** The run has ended because it differs: adds to the error in which step, if that can be found. */
+void narrow(struct machine *machine);
+
 /** How LOG_END says it; a text follows. */
 struct recorded_end {
     uint64_t code;

@@ -20,6 +20,7 @@
  *                                  (gdb_line.c: machine_go(), gdb_stopped(PAUSE_GOAL))
  *      <-- $T05thread:1;20:...#.. */
 #include "machine/gdb.h"
+#include "machine/sight.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -195,6 +196,20 @@ void gdb_stopped_back(struct gdb *gdb, enum reverse reverse) {
     if (reverse == REVERSE_BEGIN) {
         text_add(&gdb->stop, "replaylog:begin;");
     }
+    stop_tell(gdb);
+}
+
+/* Not an exit: behind that gdb would not go back. It has a word for the end of what can be run. */
+void gdb_stopped_at_end(struct gdb *gdb) {
+    struct text line = {0};
+    text_add(
+        &line,
+        "The run has ended: %s, status %d. From here it goes back; continue ends it for good.\n",
+        exit_reason_name(gdb->machine->exit.reason), gdb->machine->exit.status);
+    say(gdb, &line);
+    text_free(&line);
+    stop_begin(gdb, SIGNAL_TRAP, gdb->hart_run);
+    text_add(&gdb->stop, "replaylog:end;");
     stop_tell(gdb);
 }
 
@@ -468,6 +483,7 @@ static void multi_letter(struct gdb *gdb, const char *body) {
 
 static void detach(struct gdb *gdb) {
     points_remove_all(&gdb->machine->harts);
+    sights_arm(gdb->machine);
     gdb->wish = GDB_DETACH;
     reply_ok(gdb);
 }
@@ -588,6 +604,7 @@ void gdb_init(struct gdb *gdb, struct machine *machine, const struct stream *lin
 
 void gdb_renew(struct gdb *gdb) {
     points_remove_all(&gdb->machine->harts);
+    sights_arm(gdb->machine);
     gdb->packet.state = PACKET_OUTSIDE;
     gdb->quiet = gdb->physical = gdb->told = gdb->broken = gdb->done = false;
     gdb->hart_looked = gdb->hart_run = 0;

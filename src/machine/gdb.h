@@ -113,6 +113,7 @@ struct gdb {
     bool told;     /* some packet has come */
     bool broken;   /* Ctrl-C has come */
     bool done;     /* the step that comes next has been taken already */
+    bool at_end;   /* the run has ended, and it knows */
     bool busy;     /* a command of monitor is being done, which may take long */
     unsigned hart_looked, hart_run;
     struct text stop; /* the last stop's reply */
@@ -134,7 +135,9 @@ void gdb_alive(struct gdb *gdb);
 void gdb_stopped(struct gdb *gdb, enum pause pause);
 /** After going back. */
 void gdb_stopped_back(struct gdb *gdb, enum reverse reverse);
-/** The machine has ended. */
+/** The machine has ended, and stands still where it did: tells so, and stays. */
+void gdb_stopped_at_end(struct gdb *gdb);
+/** The machine has ended for good. */
 void gdb_ended(struct gdb *gdb, const struct machine_exit *end);
 
 /** Sends what has been made as the reply. */

@@ -4,9 +4,13 @@
  *
  * While the machine runs, nothing but Ctrl-C is expected, or a debugger that has just come, for
  * whom it stops. While it stands still, its output still goes out. A debugger that is gone leaves
- * it as it is, standing or running; one that has said that it leaves lets it run. */
+ * it as it is, standing or running; one that has said that it leaves lets it run.
+ *
+ * A run that has ended while somebody debugs it stands still at its last step: the way back is what
+ * is wanted most there. It ends for good when it is let go once more, or nobody is there. */
 #include "machine/gdb.h"
 #include "machine/past.h"
+#include "machine/waypoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +51,10 @@ static bool remote_fetch(struct remote *remote) {
     return remote->count > 0;
 }
 
-/* A byte counts as looked at before it is: what it asks for may make the machine run, which pauses
- * for any other. */
-/** Brings the session what has come, up to the first wish. */
+/**
+ * Brings the session what has come, up to the first wish. A byte counts as looked at before it is:
+ * what it asks for may make the machine run, which pauses for any other.
+ */
 static void remote_read(struct remote *remote) {
     remote->alive_ns = host_monotonic_ns();
     while (remote->count > 0 && remote->gdb.wish == GDB_STAY) {
@@ -185,6 +190,31 @@ static void wish_do(struct remote *remote) {
     }
 }
 
+/** The run has ended. @return Does it stand still there, for a debugger that may go back? */
+static bool end_stays(struct remote *remote) {
+    struct gdb *gdb = &remote->gdb;
+    bool leaves = gdb->wish == GDB_DETACH || gdb->wish == GDB_KILL ||
+                  (gdb->wish == GDB_GO && gdb->at_end && gdb->goal.hart_steps == UINT64_MAX);
+    if (leaves || !gdb->told || !console_attended(remote->console) ||
+        debug_cut_short(gdb->machine) || outer_signal(remote) != 0) {
+        return false;
+    }
+    if (gdb->wish == GDB_GO) {
+        gdb_stopped_at_end(gdb);
+    }
+    gdb->at_end = true;
+    return true;
+}
+
+/** Is there still something to do? */
+static bool remote_goes_on(struct remote *remote) {
+    if (remote->gdb.machine->exit.reason != EXIT_NONE) {
+        return end_stays(remote);
+    }
+    remote->gdb.at_end = false;
+    return true;
+}
+
 struct machine_exit machine_debug(struct machine *machine, struct console *console, bool waits,
                                   const struct run_callbacks *callbacks) {
     struct remote *remote = calloc(1, sizeof *remote);
@@ -203,7 +233,8 @@ struct machine_exit machine_debug(struct machine *machine, struct console *conso
     remote->gdb.wish = waits ? GDB_STAY : GDB_GO;
     machine_begin(machine, &inner);
     (void)travel_begin(machine);
-    while (machine->exit.reason == EXIT_NONE) {
+    waypoint_start(machine);
+    while (remote_goes_on(remote)) {
         wish_do(remote);
     }
     struct machine_exit end = machine_finish(machine);

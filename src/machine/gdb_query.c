@@ -216,30 +216,34 @@ static void tell_place(const struct gdb *gdb, enum status status, const struct e
     if (status != STATUS_OK) {
         text_add(answer, "%s\n", error->text);
     } else {
+        bool ended = gdb->machine->exit.reason != EXIT_NONE;
         text_add(answer,
-                 "after %" PRIu64 " steps; tell gdb by `maintenance flush "
+                 "after %" PRIu64 " steps%s; tell gdb by `maintenance flush "
                  "register-cache`\n",
-                 gdb->machine->steps);
+                 gdb->machine->steps, ended ? ", at the run's end" : "");
     }
 }
 
 static void seek(struct gdb *gdb, const char *words, struct text *answer) {
+    struct destination destination = {.kind = DESTINATION_STEPS};
     struct error error;
-    uint64_t steps;
-    if (!number_read(&words, &steps) || *words != '\0') {
-        text_add(answer, "seek STEPS: a number of steps of all harts\n");
+    const char *at = words;
+    if ((number_read(&at, &destination.number) && *at == '\0') ||
+        destination_parse(words, &destination)) {
+        tell_place(gdb, debug_seek(gdb->machine, &destination, &error), &error, answer);
     } else {
-        tell_place(gdb, debug_seek(gdb->machine, steps, &error), &error, answer);
+        text_add(answer, "seek PLACE: " DESTINATION_FORMS "\n");
     }
 }
 
 static void seek_time(struct gdb *gdb, const char *words, struct text *answer) {
+    struct destination destination = {.kind = DESTINATION_VTIME};
     struct error error;
-    uint64_t ns;
-    if (!number_read(&words, &ns) || *words != '\0' || ns >= (uint64_t)VTIME_NEVER) {
+    if (!number_read(&words, &destination.number) || *words != '\0' ||
+        destination.number >= (uint64_t)VTIME_NEVER) {
         text_add(answer, "seek-time NS: nanoseconds of VIRTUAL time\n");
     } else {
-        tell_place(gdb, debug_seek_time(gdb->machine, (vtime)ns, &error), &error, answer);
+        tell_place(gdb, debug_seek(gdb->machine, &destination, &error), &error, answer);
     }
 }
 
@@ -304,8 +308,8 @@ static const struct command commands[] = {
     {"where", "", "where each hart is", tell_where},
     {"stats", "", "numbers of the run so far", tell_stats},
     {"hash", "", "the state hash", tell_hash},
-    {"seek", " STEPS", "go to that number of steps of all harts", seek},
-    {"seek-time", " NS", "go to before the first step at that VIRTUAL time or later", seek_time},
+    {"seek", " PLACE", "go there: STEPS, vtime:NS, symbol:NAME#N, line:TEXT#N, ...", seek},
+    {"seek-time", " NS", "seek vtime:NS", seek_time},
     {"snapshot", "", "keep what going back to here needs", snapshot},
     {"read", " ADDRESS COUNT", "show physical memory", read_physical},
     {"watch", " ADDRESS COUNT", "stop after writes to physical memory, devices' too", watch},

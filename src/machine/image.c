@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 /* -- Little-endian fields ---------------------------------------------------------------------- */
 
@@ -26,77 +25,35 @@ static bool has(const struct file *file, uint64_t offset, const char *bytes, siz
 
 /* -- gzip -------------------------------------------------------------------------------------- */
 
-/* Doubles the output buffer, from four times the input, up to the limit and one byte more. */
-static bool output_grow(struct file *output, uint64_t input_bytes, uint64_t limit_bytes) {
-    uint64_t wanted = output->size_bytes == 0 ? 4 * input_bytes : 2 * (uint64_t)output->size_bytes;
-    uint64_t size_bytes = min_u64(wanted, limit_bytes + 1);
-    uint8_t *bytes = realloc(output->bytes, size_bytes);
-    if (bytes == NULL) {
-        return false;
-    }
-    output->bytes = bytes;
-    output->size_bytes = size_bytes;
-    return true;
-}
-
-static enum status unpack_error(const struct file *file, int outcome, uint64_t limit_bytes,
+static enum status unpack_error(const struct file *file, enum gzip outcome, uint64_t limit_bytes,
                                 struct error *error) {
     switch (outcome) {
-    case Z_STREAM_END:
+    case GZIP_DONE:
         return STATUS_OK;
-    case Z_MEM_ERROR:
+    case GZIP_NO_MEMORY:
         return file_bad(file, error, "there is no host memory to unpack it into; free some");
-    case Z_OK:
+    case GZIP_LONG:
         return file_bad(file, error,
                         "unpacks to more than the machine's memory (%" PRIu64
                         " bytes); give more with --memory",
                         limit_bytes);
-    case Z_BUF_ERROR:
+    case GZIP_TRUNCATED:
         return file_bad(file, error, "is truncated: its gzip stream has no end; copy it again");
     default:
         return file_bad(file, error, "has a damaged gzip stream; build or copy it again");
     }
 }
 
-/*
- * Inflates one gzip member, as the kernel's own build makes; what follows it is not looked at.
- * Returns Z_STREAM_END when done, Z_OK when the output passes the limit, else zlib's error.
- */
-static int inflate_all(z_stream *stream, struct file *output, uint64_t input_bytes,
-                       uint64_t limit_bytes) {
-    uint64_t written = 0, read = 0;
-    int outcome = Z_OK;
-    while (outcome == Z_OK && written <= limit_bytes) {
-        if (written == output->size_bytes && !output_grow(output, input_bytes, limit_bytes)) {
-            return Z_MEM_ERROR;
-        }
-        uInt input = (uInt)min_u64(input_bytes - read, 1 << 30);
-        uInt room = (uInt)min_u64(output->size_bytes - written, 1 << 30);
-        stream->avail_in = input;
-        stream->avail_out = room;
-        stream->next_out = output->bytes + written;
-        outcome = inflate(stream, Z_NO_FLUSH);
-        written += room - stream->avail_out;
-        read += input - stream->avail_in;
-    }
-    output->size_bytes = written;
-    return outcome == Z_STREAM_END && written > limit_bytes ? Z_OK : outcome;
-}
-
 enum status image_unpack(struct file *file, uint64_t limit_bytes, struct error *error) {
-    if (!has(file, 0, "\x1f\x8b", 2)) {
+    if (!gzip_magic(file->bytes, file->size_bytes)) {
         return STATUS_OK;
-    }
-    z_stream stream = {.next_in = file->bytes};
-    enum { GZIP_ONLY = 16 };
-    if (inflateInit2(&stream, GZIP_ONLY + MAX_WBITS) != Z_OK) {
-        return unpack_error(file, Z_MEM_ERROR, limit_bytes, error);
     }
     struct file output = {
         .option = file->option, .path = file->path, .descriptor = file->descriptor};
-    int outcome = inflate_all(&stream, &output, file->size_bytes, limit_bytes);
-    inflateEnd(&stream);
-    enum status status = unpack_error(file, outcome, limit_bytes, error);
+    enum status status = unpack_error(
+        file,
+        gzip_unpack(file->bytes, file->size_bytes, limit_bytes, &output.bytes, &output.size_bytes),
+        limit_bytes, error);
     if (status == STATUS_OK && output.size_bytes == 0) {
         status = file_bad(file, error, "unpacks to nothing; build or copy it again");
     }

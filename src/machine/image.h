@@ -84,4 +84,12 @@ void layout_take(struct layout *layout, paddr start, uint64_t size_bytes, const 
 bool layout_place(const struct layout *layout, uint64_t size_bytes, uint64_t align_bytes,
                   paddr limit, paddr *start);
 
+/* -- names.c ----------------------------------------------------------------------------------- */
+
+struct machine;
+struct symbols;
+
+/** Adds the symbols of what was booted. @errors STATUS_BAD_INPUT: there are none. */
+enum status machine_names(struct machine *machine, struct symbols *symbols, struct error *error);
+
 #endif

@@ -13,8 +13,8 @@
  * 4. The shadow of --engine check gets the very bytes at the very moment.
  * 5. What is let in can be recorded, and then be let in again at the very place where it was:
  *    gate.c. */
+#include "machine/check.h"
 #include "machine/gate.h"
-#include "machine/past.h"
 #include "machine/machine.h"
 
 enum {
@@ -71,9 +71,6 @@ bool inlets_admit(struct machine *machine) {
             came = true;
             left--;
         }
-    }
-    if (came && machine->travels && machine->gate.mode == GATE_OPEN) { /* it would be lacked */
-        (void)travel_begin(machine);
     }
     return came;
 }

@@ -53,7 +53,37 @@ enum { PULSE_MIN_NS = 1000, PULSE_MAX_NS = 1000000000 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 #define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
 
-enum stop_kind { STOP_NEVER, STOP_AT_STEPS, STOP_AT_HART_STEPS, STOP_AT_VTIME };
+/** Places in a run, as users name them (destination.c). */
+enum destination_kind {
+    DESTINATION_NONE,
+    DESTINATION_STEPS,      /* of all harts together, in the order of execution */
+    DESTINATION_HART_STEPS, /* position of one hart */
+    DESTINATION_VTIME,      /* before the first step at that VIRTUAL time or later */
+    /* Those from here on are counted when the run comes by. */
+    DESTINATION_SYMBOL, /* before its instruction is executed */
+    DESTINATION_LINE,   /* behind the step that says the last byte of a text that is new to its line
+                           on the first console */
+    DESTINATION_MARKER  /* before it is executed */
+};
+
+enum { DESTINATION_TEXT_MAX = 200, MARKER_NUMBER_MAX = 2047 };
+
+struct destination {
+    enum destination_kind kind;
+    uint64_t number;                     /* steps; [ns]; a marker's, or MARKER_ANY */
+    unsigned hart;                       /* DESTINATION_HART_STEPS */
+    uint64_t nth;                        /* of those that are counted: which time, from 1 */
+    char text[DESTINATION_TEXT_MAX + 1]; /* DESTINATION_SYMBOL, DESTINATION_LINE */
+};
+
+/** What destination_parse() takes. */
+#define DESTINATION_FORMS                                                                          \
+    "STEPS, HART:STEPS, vtime:NS, symbol:NAME[#N], line:TEXT[#N] or marker[:NUMBER][#N]"
+
+/** @return false: it is none of DESTINATION_FORMS. */
+bool destination_parse(const char *text, struct destination *destination);
+/** Is it one of those that are counted? */
+bool destination_counted(const struct destination *destination);
 
 enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
 
@@ -101,12 +131,15 @@ enum gate_mode {
 #define HASH_NEVER UINT64_MAX
 
 struct gate_options {
-    enum gate_mode mode; /* not GATE_OPEN: lockstep only */
-    struct log *log;     /* not owned */
-    uint64_t hash_steps; /* recording: a hash every so many, at the next round's end */
-    bool verifies;       /* replaying: hashes are compared */
-    uint64_t to_steps;   /* replaying: stop here, as STOP_AT_STEPS; UINT64_MAX: go on to the end */
-    vtime to_ns;         /* replaying: stop here, as STOP_AT_VTIME; VTIME_NEVER: likewise */
+    enum gate_mode mode;     /* not GATE_OPEN: lockstep only */
+    struct log *log;         /* not owned */
+    uint64_t hash_steps;     /* recording: a hash every so many, at the next round's end */
+    uint64_t waypoint_steps; /* recording: a state goes into the log every so many; 0: never */
+    bool verifies;           /* replaying: hashes are compared */
+    uint64_t from_steps;     /* replaying: begin at the last state in the log up to here; 0: at 0 */
+    uint64_t to_steps;       /* replaying: stop here; UINT64_MAX: go on to the end */
+    vtime to_ns;             /* replaying: stop here; VTIME_NEVER: likewise */
+    struct destination to;   /* replaying: stop here; no STEPS and no VTIME */
 };
 
 /** Called when all that a run needs is open, and before anything is read from files to boot. */
@@ -128,6 +161,7 @@ struct machine_options {
     bool aligns;        /* align=on: VIRTUAL waits for the host's clock */
     bool adapts;        /* shift=auto: what a step costs follows the host's speed */
     bool monotonic;
+    struct chaos chaos; /* in lockstep only */
     enum time_policy time;
     vtime max_skew_ns; /* token: > 0, or VTIME_NEVER for no bound */
     vtime quantum_ns;  /* [QUANTUM_MIN_NS, QUANTUM_MAX_NS] */
@@ -150,11 +184,9 @@ struct machine_options {
     const struct shared_folder *shares;
     unsigned share_count; /* [0, SHARES_MAX] */
     bool no_reboot;
+    bool kept;               /* machine_snapshot() will come: what images hold is told apart */
     uint64_t snapshot_bytes; /* what moments to go back to may cost the host */
-    enum stop_kind stop_kind;
-    unsigned stop_hart;
-    uint64_t stop_steps;
-    vtime stop_ns;
+    struct destination stop;
     enum grant_kind grant_kind; /* tests: caps every grant; changes nothing else */
     uint64_t grant;             /* the cap, or the seed of random caps */
     bool drop_caches;           /* tests: drop caches at random steps; changes nothing else */
@@ -314,7 +346,7 @@ struct machine_exit machine_debug(struct machine *machine, struct console *conso
 /* -- snapshot.c: a machine in a file ----------------------------------------------------------- */
 
 /**
- * Writes the state of a machine that stands still: one that has been stopped, or never ran.
+ * Writes the state of a machine that stands still, and that was begun with options.kept.
  * @param log  Fresh; nothing else goes into it.
  */
 enum status machine_snapshot(struct machine *machine, struct log *log, struct error *error);
@@ -325,6 +357,18 @@ bool log_is_snapshot(struct log *log);
  * @errors STATUS_BAD_INPUT: damaged, or of another machine; then the machine can only be freed.
  */
 enum status machine_restore(struct machine *machine, struct log *log, struct error *error);
+
+/* -- profile.c: what a run executed ------------------------------------------------------------ */
+
+struct profile;
+
+/**
+ * Before the first step: from now on what is executed is counted, by task and function.
+ * @errors STATUS_USAGE: out of memory.
+ */
+enum status machine_profile(struct machine *machine, struct error *error);
+/** When it has ended: adds all that was counted. */
+void machine_profile_tell(struct machine *machine, struct profile *profile);
 
 /* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
 
@@ -356,7 +400,7 @@ struct machine_stats {
     struct pulse_stats pulse;
     struct host_cost host;
     bool translates, checks;
-    bool edited; /* a debugger has changed something: no other run is like it */
+    bool edited;          /* a debugger has changed something: no other run is like it */
     struct jit_stats jit; /* when it does */
 };
 
@@ -496,6 +540,8 @@ struct half {
 
 struct check;
 struct past;
+struct sight;
+struct waypoints;
 struct parallel;
 struct pulse;
 
@@ -542,8 +588,11 @@ struct gate {
 
     bool goes_on; /* replaying: behind the end of the log, recording goes on */
     bool ended;   /* the log had the run end here */
+    bool stopped; /* options.gate.to did */
     struct share_way ways[SHARES_MAX];
     struct log_place same; /* the last place that was found to be as it was recorded */
+    bool sound;            /* it is here, and the next turn has not come yet */
+    bool differs;          /* replaying: it is not so any more */
 };
 
 /* UART 0 is inlet 0, the other UARTs come next, then virtio devices. ORDER: indices are part of
@@ -565,12 +614,15 @@ struct machine {
     struct pulse *pulse; /* of --pulse, else NULL */
     struct boot_target target;
     struct boot boot;
-    struct jit *jit;           /* NULL: the interpreter is the engine */
-    struct ticker *ticker;     /* NULL: steps are counted */
-    struct check *check;       /* of --engine check, else NULL */
-    struct parallel *parallel; /* of --time token and free, else NULL */
-    struct past *past;         /* moments to go back to; NULL: there is none */
-    bool resetting;            /* lines act at once, none travels */
+    struct jit *jit;             /* NULL: the interpreter is the engine */
+    bool interprets;             /* it is for now, all the same */
+    struct ticker *ticker;       /* NULL: steps are counted */
+    struct check *check;         /* of --engine check, else NULL */
+    struct parallel *parallel;   /* of --time token and free, else NULL */
+    struct past *past;           /* moments to go back to; NULL: there is none */
+    struct profiling *profiling; /* NULL: nothing is counted */
+    struct waypoints *waypoints; /* of the log; NULL: there is none */
+    bool resetting;              /* lines act at once, none travels */
     struct asked asked;
     struct half half;
 
@@ -578,6 +630,8 @@ struct machine {
     const struct run_callbacks *callbacks;
     struct machine_exit exit;
     struct goal last;      /* where the run ends, as the options say */
+    struct goal to;        /* and where its replay does */
+    struct sight *sights;  /* SIGHT_ROLES of them */
     struct goal goal;      /* where it pauses before */
     enum pause pause;      /* somebody wants it to pause now */
     struct hit hit;        /* the last one */
@@ -605,6 +659,9 @@ struct machine {
     int64_t paced_ns; /* host time of the last look at it, and VIRTUAL then */
     vtime paced_virtual_ns;
 };
+
+/** profile.c: NULL is fine. */
+void profiling_free(struct profiling *profiling);
 
 /** run.c: ends the run; the loop returns after what it is doing now. The first reason wins. */
 void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code);
@@ -683,34 +740,8 @@ struct pulse_stats pulse_stats(const struct pulse *pulse);
 /** Walks when it fires next. */
 void pulse_state(struct pulse *pulse, struct stream *stream);
 
-/* check.c: a second machine that interprets what the first one translates. */
-
-enum { CHECK_GRANT_STEPS_MAX = 4096 }; /* grants are no longer, so that a fault is found near */
-
-/** Makes the second machine, before the first is booted. NULL with @p error. */
-struct check *check_new(struct machine *machine, struct error *error);
-/** Boots it. */
-enum status check_boot(struct check *check, struct error *error);
-/** NULL is fine. */
-void check_free(struct check *check);
-/** The second machine. */
-struct machine *check_shadow(struct check *check);
-/** Asks the second schedule, too. @return false: something differs, and the run has ended. */
-bool check_next(struct check *check, const struct turn *turn);
-/** After the first machine has run, and before what its guest asked for is done. */
-void check_turn(struct check *check, unsigned vcpu, uint64_t budget_steps, uint64_t ran_steps);
-/** An arrival that the first machine gets at this moment. */
-void check_admit(struct check *check, unsigned inlet_idx, const uint8_t *bytes, size_t size_bytes);
-/** The first machine's guest was answered so by a shared folder; now the second one will be. */
-void check_answer(struct check *check, unsigned share_idx, const uint8_t *reply,
-                  size_t reply_bytes);
-/** All harts of the first machine have another rate. */
-void check_rate(struct check *check, struct rate rate);
-/** The first machine has slept. */
-void check_skip(struct check *check, vtime until);
-/** The run has ended: a last look at everything. */
-void check_end(struct check *check);
-
+/** board.c: a destination that is not counted, as a goal; goal_none for others. */
+struct goal destination_goal(const struct destination *destination);
 /** board.c: machine_new() up to where all is open; machine_boot() has to follow. */
 struct machine *machine_make(const struct machine_options *options, struct console *console,
                              struct error *error);

@@ -16,6 +16,7 @@
  *    want of memory, all moments are. */
 #include "machine/gate.h"
 #include "machine/past.h"
+#include "machine/sight.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct moment {
     struct position at;
     struct log_cursor heard; /* where in the log, if there is one */
     struct buffer parts;
+    struct sight sights[SIGHT_SEEK]; /* who seeks goes on from where it is */
 };
 
 struct past {
@@ -37,8 +39,11 @@ struct position machine_position(const struct machine *machine) {
     return (struct position){machine->steps, sched_virtual(&machine->sched)};
 }
 
+/* Steps and time never go back, so on the way of a run this is the order of places. It holds for
+ * bounds as well, of which one or both are far off. */
 bool position_before(struct position a, struct position b) {
-    return a.steps != b.steps ? a.steps < b.steps : a.virtual_ns < b.virtual_ns;
+    return a.steps <= b.steps && a.virtual_ns <= b.virtual_ns &&
+           (a.steps != b.steps || a.virtual_ns != b.virtual_ns);
 }
 
 /* -- Birth and death --------------------------------------------------------------------------- */
@@ -49,8 +54,8 @@ static const struct drive *drives_end(const struct machine *machine) {
 
 bool past_possible(const struct machine *machine) {
     const struct machine_options *options = &machine->options;
-    bool possible = options->time == TIME_LOCKSTEP && options->engine != ENGINE_CHECK &&
-                    !options->uncounted;
+    bool possible =
+        options->time == TIME_LOCKSTEP && options->engine != ENGINE_CHECK && !options->uncounted;
     bool logged = options->gate.mode != GATE_OPEN; /* then rates and answers come again */
     possible = possible && (logged || (!options->adapts && options->share_count == 0));
     for (const struct drive *drive = machine->options.drives; drive < drives_end(machine);
@@ -125,6 +130,7 @@ bool past_mark(struct machine *machine) {
     }
     struct moment *moment = &past->moments[past->count++];
     *moment = (struct moment){.at = machine_position(machine), .heard = gate_cursor(machine)};
+    memcpy(moment->sights, machine->sights, sizeof moment->sights);
     struct stream stream = buffer_tell(&moment->parts);
     machine_parts_state(machine, &stream);
     sched_counts_state(&machine->sched, &stream);
@@ -182,6 +188,7 @@ void past_back(struct machine *machine, size_t idx) {
         buffer_free(&past->moments[--past->count].parts);
     }
     parts_set(machine, &past->moments[idx].parts);
+    memcpy(machine->sights, past->moments[idx].sights, sizeof past->moments[idx].sights);
     machine->retraces = true;
     gate_return(machine, past->moments[idx].heard);
     inlets_mute(machine, true);

@@ -31,6 +31,7 @@ void past_forget_all(struct machine *machine);
 uint64_t past_left_steps(const struct machine *machine);
 /** To be called when the position has moved: is it there? */
 void past_look(struct machine *machine);
+
 /* -- travel.c: moments kept while a run goes on, and going to places near them ----------------- */
 
 /**
@@ -40,7 +41,7 @@ void past_look(struct machine *machine);
 bool travel_begin(struct machine *machine);
 /** Between turns: takes a moment when it is time to. */
 void travel_look(struct machine *machine);
-/** Between turns: takes one. */
+/** Between turns: takes one, unless there is one here. */
 void travel_mark(struct machine *machine);
 /** Goes back to the last moment before a place. @return false: there is none. */
 bool travel_back(struct machine *machine, struct position before);

@@ -40,6 +40,7 @@ static void replay_differs(struct machine *machine, const char *what) {
               "replay: is not the run that was recorded: between steps %" PRIu64 " and %" PRIu64
               " (VIRTUAL %" PRId64 " and %" PRId64 " ns): %s",
               same.steps, here.steps, same.virtual_ns, here.virtual_ns, what);
+    machine->gate.differs = true;
     machine_fail(machine, &error);
 }
 
@@ -54,7 +55,7 @@ static void place_differs(struct machine *machine, struct log_place wanted) {
 
 static void hash_compare(struct machine *machine, const char *recorded) {
     char hash[STATE_HASH_CHARS];
-    if (!machine->options.gate.verifies) {
+    if (!machine->options.gate.verifies || machine->interprets) {
         return;
     }
     machine_state_hash(machine, hash);
@@ -62,6 +63,7 @@ static void hash_compare(struct machine *machine, const char *recorded) {
         replay_differs(machine, "the state has another hash");
     } else {
         machine->gate.same = gate_place(machine);
+        machine->gate.sound = true;
     }
 }
 
@@ -118,7 +120,9 @@ static void end_hash_compare(struct machine *machine, const struct recorded_end 
 /** What ended the run was not its own doing. */
 static void end_take(struct machine *machine, const struct log_event *event) {
     struct recorded_end end;
-    if (!end_read(event, &end) || ends_by_itself(end.reason)) {
+    bool counted = destination_counted(&machine->options.stop); /* by the recording alone */
+    if (!end_read(event, &end) ||
+        (ends_by_itself(end.reason) && !(counted && end.reason == EXIT_STOPPED))) {
         replay_differs(machine, "the recorded run ended here by itself, and this one does not");
         return;
     }
@@ -287,8 +291,9 @@ static void end_compare(struct machine *machine) {
 void replay_end(struct machine *machine) {
     const struct gate_options *options = &machine->options.gate;
     enum exit_reason reason = machine->exit.reason;
-    bool asked = reason == EXIT_STOPPED && (machine->steps >= options->to_steps ||
-                                            sched_virtual(&machine->sched) >= options->to_ns);
+    bool asked = reason == EXIT_STOPPED &&
+                 (machine->gate.stopped || machine->steps >= options->to_steps ||
+                  sched_virtual(&machine->sched) >= options->to_ns);
     if (!machine->gate.ended && !asked && ends_by_itself(reason)) {
         end_compare(machine);
     }

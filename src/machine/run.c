@@ -19,9 +19,12 @@
  * 5. A pause is nothing but the loop left between two of its rounds: what comes next still is what
  *    the schedule says. A goal in time is found by asking, before each grant, how many steps lie
  *    before it, so no round ends early for it. */
+#include "machine/check.h"
 #include "machine/gate.h"
-#include "machine/past.h"
 #include "machine/machine.h"
+#include "machine/past.h"
+#include "machine/sight.h"
+#include "machine/waypoint.h"
 
 enum {
     TURN_STEPS_MAX = 1 << 24, /* so that a signal is seen soon in a round of any length */
@@ -114,7 +117,7 @@ static bool goal_reached(const struct machine *machine, const struct goal *goal)
 }
 
 bool stop_reached(const struct machine *machine) {
-    return goal_reached(machine, &machine->last);
+    return goal_reached(machine, &machine->last) || goal_reached(machine, &machine->to);
 }
 
 /* -- A turn ------------------------------------------------------------------------------------ */
@@ -137,6 +140,7 @@ uint64_t turn_budget(struct machine *machine, const struct turn *turn) {
     const struct machine_options *options = &machine->options;
     uint64_t budget_steps = min_u64(turn->budget_steps, TURN_STEPS_MAX);
     budget_steps = min_u64(budget_steps, goal_left_steps(machine, &machine->last, turn->vcpu));
+    budget_steps = min_u64(budget_steps, goal_left_steps(machine, &machine->to, turn->vcpu));
     budget_steps = min_u64(budget_steps, goal_left_steps(machine, &machine->goal, turn->vcpu));
     if (machine->goal.at_ns != VTIME_NEVER) {
         budget_steps = min_u64(budget_steps, goal_left_before(machine, turn->vcpu));
@@ -225,6 +229,7 @@ static void rewind_count_down(struct machine *machine, uint64_t ran_steps) {
 static void run_look(struct machine *machine) {
     hash_on_the_way(machine);
     if (stop_reached(machine)) {
+        machine->gate.stopped = goal_reached(machine, &machine->to);
         machine_end(machine, EXIT_STOPPED, 0);
     }
 }
@@ -292,8 +297,9 @@ void turn_prepare(struct machine *machine, unsigned vcpu) {
 static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t budget_steps) {
     struct hart *hart = machine->harts.hart[vcpu];
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
-    uint64_t ran_steps = machine->jit != NULL ? jit_run(machine->jit, hart, budget_steps)
-                                              : interp_run(hart, budget_steps);
+    uint64_t ran_steps = machine->jit != NULL && !machine->interprets
+                             ? jit_run(machine->jit, hart, budget_steps)
+                             : interp_run(hart, budget_steps);
     machine->steps += ran_steps;
     if (machine->check != NULL) {
         check_turn(machine->check, vcpu, budget_steps, ran_steps);
@@ -434,9 +440,8 @@ static void pace_change(struct machine *machine) {
 
 static void pace_look(struct machine *machine) {
     vtime virtual_ns = sched_virtual(&machine->sched);
-    if (gate_replays(machine) ||
-        (machine->stopwatch.since_ns - machine->paced_ns < PACE_NS &&
-         virtual_ns - machine->paced_virtual_ns < PACE_NS)) {
+    if (gate_replays(machine) || (machine->stopwatch.since_ns - machine->paced_ns < PACE_NS &&
+                                  virtual_ns - machine->paced_virtual_ns < PACE_NS)) {
         return;
     }
     machine->paced_ns = machine->stopwatch.since_ns;
@@ -482,9 +487,11 @@ static void sleep_in_real_time(struct machine *machine, vtime until) {
 static void sleep_until(struct machine *machine, vtime until) {
     until = min_i64(until, machine->gate.due_ns);
     vtime to = min_i64(until, machine->goal.at_ns);
+    if (machine->retraces) { /* only up to where it has been, and then this is asked again */
+        to = min_i64(to, machine->furthest.virtual_ns);
+    }
     if (machine->retraces && !gate_replays(machine)) {
-        /* up to where it has been, and then this is asked again */
-        skip_to(machine, min_i64(to, machine->furthest.virtual_ns));
+        skip_to(machine, to);
         past_look(machine);
         return;
     }
@@ -500,7 +507,7 @@ static void sleep_until(struct machine *machine, vtime until) {
     } else if (never) {
         outside_wait(machine, INT64_MAX);
     } else {
-        skip_to(machine, machine->retraces ? min_i64(to, machine->furthest.virtual_ns) : to);
+        skip_to(machine, to);
         past_look(machine);
     }
     round_look(machine);
@@ -513,6 +520,7 @@ void machine_begin(struct machine *machine, const struct run_callbacks *callback
     machine->goal = goal_none;
     inlets_begin(machine);
     gate_begin(machine);
+    snapshot_prepare(machine);
     machine->grant_random = machine->options.grant;
     machine->drop_random = machine->options.drop_seed;
     machine->drop_left_steps = random_steps(&machine->drop_random, DROP_STEPS_MAX);
@@ -528,7 +536,7 @@ void machine_begin(struct machine *machine, const struct run_callbacks *callback
 
 static void hit_look(struct machine *machine) {
     const struct run_callbacks *callbacks = machine->callbacks;
-    if (!points_take(&machine->harts, &machine->hit)) {
+    if (!points_take(&machine->harts, &machine->hit) || !sights_hit(machine, &machine->hit)) {
         return;
     }
     hit_fn *told = machine->hit_told != NULL ? machine->hit_told : callbacks->hit;
@@ -568,8 +576,10 @@ enum pause machine_go(struct machine *machine, const struct goal *goal) {
             break;
         }
         hit_look(machine);
+        sights_look(machine);
         if (machine->exit.reason == EXIT_NONE) {
             travel_look(machine);
+            waypoints_look(machine);
         }
     }
     clocks_pause(&machine->clocks, host_time_read());
@@ -584,8 +594,9 @@ void machine_rest(struct machine *machine, int64_t timeout_ns) {
     inlets_serve(machine);
     inlets_look(machine);
     disks_look(machine);
+    bool over = machine->exit.reason != EXIT_NONE; /* a debugger may stay behind the end */
     signal_look(machine);
-    if (machine->exit.reason == EXIT_NONE) {
+    if (signal_asked(machine) == 0 && (over || machine->exit.reason == EXIT_NONE)) {
         outside_watch(machine, false);
         run_wait(machine, timeout_ns);
     }
@@ -632,6 +643,7 @@ static struct goal goal_random(struct machine *machine) {
 struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
     struct goal goal = goal_none;
     machine_begin(machine, callbacks);
+    waypoint_start(machine);
     do {
         goal = machine->options.pauses ? goal_random(machine) : goal_none;
     } while (machine_go(machine, &goal) != PAUSE_NONE);

@@ -7,9 +7,14 @@
  * times the logarithm of the run's length of them, the near past is at hand, and the far past is a
  * fixed part of the way to it off. When they cost more memory than they may, the one that leaves
  * the least gap, seen from here, goes before its time. The first is where travelling began, and
- * stays. */
+ * stays.
+ *
+ * Where a log is replayed that holds states (waypoint.c), the way from the moment before a place to
+ * the place is cut short by the last of them. So it need not have been run at all before. */
 #include "machine/machine.h"
 #include "machine/past.h"
+#include "machine/sight.h"
+#include "machine/waypoint.h"
 
 enum {
     MOMENT_NS = 50000000,
@@ -64,8 +69,7 @@ static bool moment_spare(struct machine *machine) {
     return least != 0;
 }
 
-/** Takes a moment here, unless there is one. */
-static void moment_take(struct machine *machine) {
+void travel_mark(struct machine *machine) {
     size_t count = past_count(machine);
     machine->marked_ns = host_monotonic_ns();
     if (count > 0 && past_position(machine, count - 1).steps == machine->steps) {
@@ -82,15 +86,18 @@ static void moment_take(struct machine *machine) {
 
 void travel_look(struct machine *machine) {
     if (machine->travels && machine->stopwatch.since_ns - machine->marked_ns >= MOMENT_NS) {
-        moment_take(machine);
+        travel_mark(machine);
     }
 }
 
-void travel_mark(struct machine *machine) {
-    moment_take(machine);
-}
-
 /* -- Going ------------------------------------------------------------------------------------- */
+
+/** To the last state in the log before a place, which becomes a moment like others. */
+static void jump_on(struct machine *machine, struct position before) {
+    if (!sights_count(machine) && waypoint_jump(machine, before)) {
+        travel_mark(machine);
+    }
+}
 
 bool travel_back(struct machine *machine, struct position before) {
     size_t idx = past_count(machine);
@@ -102,6 +109,7 @@ bool travel_back(struct machine *machine, struct position before) {
     }
     past_back(machine, idx - 1);
     machine->marked_ns = host_monotonic_ns();
+    jump_on(machine, before);
     return true;
 }
 
@@ -112,8 +120,18 @@ void travel_first(struct machine *machine) {
     }
 }
 
+/** What surely lies before a goal. Inside a round harts may be a quantum ahead. */
+static struct position goal_before(const struct machine *machine, const struct goal *goal) {
+    bool timed = goal->at_ns != VTIME_NEVER;
+    vtime quantum_ns = machine->sched.quantum_ns;
+    return (struct position){goal->steps, timed ? goal->at_ns - quantum_ns : VTIME_NEVER};
+}
+
 /* A moment shortly before: who asks for one place often asks for its neighbours next. */
 enum pause travel_forth(struct machine *machine, const struct goal *goal, uint64_t steps) {
+    if (goal->hart_steps == UINT64_MAX) { /* else nobody knows which state comes before it */
+        jump_on(machine, goal_before(machine, goal));
+    }
     if (steps > machine->steps + 2 * NEAR_STEPS) {
         struct goal near = *goal;
         near.steps = steps - NEAR_STEPS;
@@ -121,7 +139,7 @@ enum pause travel_forth(struct machine *machine, const struct goal *goal, uint64
         if (pause != PAUSE_GOAL || machine->steps < near.steps) {
             return pause;
         }
-        moment_take(machine);
+        travel_mark(machine);
     }
     return machine_go(machine, goal);
 }

@@ -3,8 +3,8 @@
  * between.
  *
  * Each vCPU has a clock of its own, and runs alone while it holds the turn. A round takes all of
- * them from S to E; who is first inside it is fixed, so nothing depends on the host. sched_next()
- * is the whole machine:
+ * them from S to E; who is first inside it is fixed, by number or by the seed of chaos, so nothing
+ * depends on the host. sched_next() is the whole machine:
  *
  *     between rounds    settle, then wait (all asleep, stopped, end of time) or begin a round
  *     in a turn         fire what is due; then, before E, sleep until the next event or run
@@ -20,7 +20,9 @@
  * 4. Time only moves forward: at a round's end every local clock is at or beyond E. Beyond it when
  *    a step takes longer than the round; then that vCPU runs none until the rounds have caught up.
  * 5. A message leaves at its sender's time, at or after S, and arrives one quantum later, at or
- *    after E. So no vCPU can meet one from its own future, whatever the order of turns.
+ *    after E. So no vCPU can meet one from its own future, whatever the order of turns. This is all
+ *    that the others rest on: with chaos, where each message takes as long as is drawn for it,
+ *    nothing is drawn before E.
  * 6. Time ends at TIME_END, one before VTIME_NEVER, so that "never" and "the last moment" stay
  *    different.
  * 7. Sleepers cost nothing. due_ns names for each vCPU a time before which it sleeps and nothing
@@ -35,6 +37,9 @@
  * 12 (96 ns), thus 13 steps, and stands at 104 ns. Round 2 is [100, 200): positions 13 to 24, 12
  * steps. A device deadline at 150 makes that round [100, 150) instead: positions 13 to 18, and it
  * fires at VIRTUAL = 150 with both at 152 ns.
+ *
+ * What chaos draws for a round is a function of its S, so a state that is set in the middle of a
+ * round finds its order again.
  *
  * Of 128 vCPUs of which one runs, a round then looks at 127 words, and touches no sleeper.
  *
@@ -54,13 +59,16 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
     assert(options->vcpu_count >= 1 && options->vcpu_count <= 4096);
     assert(options->quantum_ns >= 1 && options->quantum_ns <= 1000000000 && options->tick_ns >= 1);
     size_t receivers_bytes = options->kind_count * sizeof(struct receiver);
-    size_t vcpu_bytes = sizeof *sched->vcpus + sizeof *sched->due_ns + receivers_bytes;
+    size_t order_bytes = sizeof *sched->order + sizeof *sched->place;
+    size_t vcpu_bytes =
+        sizeof *sched->vcpus + sizeof *sched->due_ns + receivers_bytes + order_bytes;
     *sched = (struct sched){
         .vcpus = calloc(options->vcpu_count, vcpu_bytes),
         .vcpu_count = options->vcpu_count,
         .quantum_ns = options->quantum_ns,
         .tick_ns = options->tick_ns,
         .monotonic = options->monotonic,
+        .chaos = options->chaos,
         .kind_count = options->kind_count,
         .current = VCPU_NONE,
         .stop_ns = VTIME_NEVER,
@@ -70,6 +78,8 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
     }
     sched->due_ns = (vtime *)(sched->vcpus + sched->vcpu_count);
     struct receiver *receivers = (struct receiver *)(sched->due_ns + sched->vcpu_count);
+    sched->order = (uint32_t *)(receivers + sched->vcpu_count * options->kind_count);
+    sched->place = sched->order + sched->vcpu_count;
     timers_init(&sched->timers, &sched->arming_order);
     for (unsigned i = 0; i < sched->vcpu_count; i++) {
         struct vcpu *vcpu = &sched->vcpus[i];
@@ -78,6 +88,7 @@ bool sched_init(struct sched *sched, const struct sched_options *options) {
         vcpu->timers.clock = &vcpu->clock;
         vcpu->due_ns = vcpu->timers.due_ns = &sched->due_ns[i];
         vcpu->receivers = receivers + i * options->kind_count;
+        sched->order[i] = sched->place[i] = i;
     }
     return true;
 }
@@ -127,7 +138,9 @@ static vtime passed_ns(const struct sched *sched, unsigned idx) {
     if (sched->posted != NULL) {
         return 0;
     }
-    return idx < sched->current ? sched->end_ns : sched->start_ns;
+    bool over =
+        sched->current < sched->vcpu_count && sched->place[idx] < sched->place[sched->current];
+    return over ? sched->end_ns : sched->start_ns;
 }
 
 static void vcpu_sleep_until(struct vcpu *vcpu, vtime until) {
@@ -248,18 +261,30 @@ void sched_connect(struct sched *sched, unsigned vcpu, uint16_t kind, post_fn *a
 void sched_post(struct sched *sched, unsigned target, uint16_t kind, uint64_t value) {
     assert(target < sched->vcpu_count && kind < sched->kind_count);
     struct post post = {.order = sched->post_order++, .value = value, .kind = kind};
-    bool at_once = sched->current == VCPU_NONE && sched->posted == NULL;
+    bool at_once = sched->current == VCPU_NONE && sched->posted == NULL && !sched->chaos.wanted;
     if (at_once || sched->current == target) {
         vcpu_catch_up(sched, target);
         vcpu_feel(&sched->vcpus[target], &post);
         return;
     }
     post.at_ns = add_sat_i64(sched_now(sched), sched->quantum_ns);
+    if (sched->chaos.wanted) {
+        vtime span = chaos_span(&sched->chaos, CHAOS_MESSAGE, post.order, sched->quantum_ns + 1);
+        post.at_ns = add_sat_i64(sched->end_ns, span - 1);
+    }
     post.sender = sched->current;
     inbox_push(&sched->vcpus[target], &post);
     if (sched->posted != NULL) {
         sched->posted(sched->posted_owner, target);
     }
+}
+
+vtime sched_delay(const struct sched *sched, uint64_t name, vtime most_ns) {
+    if (!sched->chaos.wanted) {
+        return 0;
+    }
+    name += (uint64_t)sched_now(sched) << 16;
+    return chaos_span(&sched->chaos, CHAOS_DEVICE, name, most_ns + 1) - 1;
 }
 
 /* -- Sleeping ---------------------------------------------------------------------------------- */
@@ -369,9 +394,34 @@ static void round_settle(struct sched *sched) {
 
 /* -- Turns and rounds -------------------------------------------------------------------------- */
 
-/** Gives the turn to the first vCPU from @p idx on that has something to do before E. */
-static void turn_begin(struct sched *sched, unsigned idx) {
-    sched->current = next_due(sched, idx, sched->end_ns);
+/** Draws who comes when in the round that begins at S, or lets the lowest come first. */
+static void order_draw(struct sched *sched, struct chaos chaos) {
+    sched->drawn = chaos;
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        sched->order[i] = i;
+    }
+    if (chaos.wanted) {
+        chaos_order(&chaos, (uint64_t)sched->start_ns, sched->order, sched->vcpu_count);
+    }
+    for (unsigned i = 0; i < sched->vcpu_count; i++) {
+        sched->place[sched->order[i]] = i;
+    }
+}
+
+/** The first vCPU from @p place on that has something to do before E, or vcpu_count. */
+static unsigned next_in_order(const struct sched *sched, unsigned place) {
+    if (!sched->drawn.wanted) {
+        return next_due(sched, place, sched->end_ns);
+    }
+    while (place < sched->vcpu_count && sched->due_ns[sched->order[place]] >= sched->end_ns) {
+        place++;
+    }
+    return place < sched->vcpu_count ? sched->order[place] : sched->vcpu_count;
+}
+
+/** Gives the turn to it. */
+static void turn_begin(struct sched *sched, unsigned place) {
+    sched->current = next_in_order(sched, place);
     if (sched->current < sched->vcpu_count) {
         sched->timers.clock = &sched->vcpus[sched->current].clock;
     }
@@ -429,13 +479,23 @@ static vtime sched_horizon(const struct sched *sched) {
 
 /* Rounds in which nobody would run, because every step takes longer than a quantum, are passed in
  * one go. Their ends stay where they would have been. */
+static vtime round_length(const struct sched *sched) {
+    vtime quanta = (sched_horizon(sched) - sched->start_ns) / sched->quantum_ns;
+    if (sched->chaos.wanted && quanta == 0) {
+        return chaos_span(&sched->chaos, CHAOS_LENGTH, (uint64_t)sched->start_ns,
+                          sched->quantum_ns);
+    }
+    return max_i64(quanta, 1) * sched->quantum_ns;
+}
+
 static void round_begin(struct sched *sched) {
-    vtime idle_ns = sched_horizon(sched) - sched->start_ns;
-    vtime quanta = max_i64(idle_ns / sched->quantum_ns, 1);
-    vtime end = min_i64(add_sat_i64(sched->start_ns, quanta * sched->quantum_ns), TIME_END);
+    vtime end = min_i64(add_sat_i64(sched->start_ns, round_length(sched)), TIME_END);
     end = min_i64(end, timers_due(&sched->timers));
     sched->end_ns = min_i64(end, sched->stop_ns);
     sched->in_round = true;
+    if (sched->chaos.wanted) {
+        order_draw(sched, sched->chaos);
+    }
     turn_begin(sched, 0);
 }
 
@@ -456,6 +516,9 @@ static void round_end(struct sched *sched) {
     sched->current = VCPU_NONE;
     sched->timers.clock = NULL;
     sched->in_round = false;
+    if (sched->drawn.wanted) {
+        order_draw(sched, (struct chaos){.wanted = false});
+    }
     sched_advance(sched, sched->end_ns);
 }
 
@@ -488,7 +551,7 @@ struct turn sched_next(struct sched *sched) {
                                  .until_ns = until};
         }
         turn_end(sched, vcpu);
-        turn_begin(sched, sched->current + 1);
+        turn_begin(sched, sched->place[sched->current] + 1);
     }
     round_end(sched);
     return turn_none(TURN_ROUND_END, sched->start_ns);
@@ -595,15 +658,19 @@ static void place_set(struct sched *sched, struct stream *stream) {
         sched->current = VCPU_NONE;
     }
     sched->in_round = sched->current != VCPU_NONE;
+    order_draw(sched, sched->drawn);
     sched->timers.clock = sched->in_round ? &sched->vcpus[sched->current].clock : NULL;
 }
 
-/* The stop is left out: it is a wish of whoever runs the machine, not a part of it. */
+/* The stop is left out, and what chaos is to draw from next: wishes of whoever runs the machine,
+ * not a part of it. */
 void sched_state(struct sched *sched, struct stream *stream) {
     stream_constant(stream, sched->vcpu_count, "is of a machine with another number of harts");
     stream_constant(stream, (uint64_t)sched->quantum_ns, "is of a machine with another quantum");
     stream_constant(stream, (uint64_t)sched->tick_ns, "is of a machine with another time base");
     stream_constant(stream, sched->monotonic, "is of a machine with another --time");
+    stream_bool(stream, &sched->drawn.wanted);
+    stream_u64(stream, &sched->drawn.seed);
     stream_u64(stream, &sched->ticks_seen);
     stream_s64(stream, &sched->start_ns);
     stream_s64(stream, &sched->end_ns);

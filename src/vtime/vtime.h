@@ -178,6 +178,26 @@ vtime timers_due(const struct timers *timers);
 /** Armed?, deadline and order of one timer, for the state walk of its owner. */
 void timer_state(struct timer *timer, struct stream *stream);
 
+/* -- chaos.c: draws that choose another lawful schedule (law 10) ------------------------------- */
+
+/** Whether and from what a schedule draws what the laws leave open. */
+struct chaos {
+    bool wanted;
+    uint64_t seed;
+};
+
+/** What is drawn: draws of different kinds have nothing to do with each other. */
+enum chaos_draw { CHAOS_LENGTH, CHAOS_ORDER, CHAOS_MESSAGE, CHAOS_DEVICE };
+
+/**
+ * Draws a span in [1, max(1, most_ns)]: short ones are as likely as long ones.
+ * @param name  Tells draws of one kind apart; the same name gives the same span.
+ */
+vtime chaos_span(const struct chaos *chaos, enum chaos_draw what, uint64_t name, vtime most_ns);
+
+/** Draws an order of 0 to @p count - 1; each is as likely as any other. */
+void chaos_order(const struct chaos *chaos, uint64_t name, uint32_t *order, unsigned count);
+
 /* -- sched.c: vCPUs in lockstep rounds (laws 4, 8, 10) ----------------------------------------- */
 
 /** What a message does when it arrives at its vCPU. */
@@ -226,6 +246,7 @@ struct sched_options {
     vtime tick_ns;            /* period of mtime: 100 */
     bool monotonic;           /* see ticks_read() */
     unsigned kind_count;      /* kinds of messages, [0, 65536] */
+    struct chaos chaos;       /* in lockstep only */
 };
 
 /** Parallel: told when a message for another vCPU has been left. */
@@ -239,6 +260,10 @@ struct sched {
     vtime quantum_ns;
     vtime tick_ns;
     bool monotonic;
+    struct chaos chaos;   /* what is drawn from */
+    struct chaos drawn;   /* what the order of the present round was drawn from */
+    uint32_t *order;      /* vCPUs as they take their turns in it */
+    uint32_t *place;      /* of each vCPU in that order */
     uint64_t ticks_seen;  /* with monotonic: highest tick read, before offsets */
     struct timers timers; /* device deadlines, on VIRTUAL */
     uint64_t arming_order;
@@ -280,10 +305,11 @@ void sched_free(struct sched *sched);
 /**
  * Advances the schedule up to the next thing that somebody else must do. Inside, in this order:
  * fires what is due (device and local timers merged by (deadline, order), then messages), lets
- * sleepers sleep, ends turns and rounds. E = min(S + quantum, next device deadline, stop). A vCPU
- * runs the steps whose position's time lies before E; a TURN_RUN's budget also ends at its next
- * local deadline, message, and any device deadline before E. Calling it again without running just
- * asks again: it depends only on the state.
+ * sleepers sleep, ends turns and rounds. E = min(S + quantum, next device deadline, stop); with
+ * chaos, a drawn span of at most a quantum takes the quantum's place. A vCPU runs the steps whose
+ * position's time lies before E; a TURN_RUN's budget also ends at its next local deadline, message,
+ * and any device deadline before E. Calling it again without running just asks again: it depends
+ * only on the state.
  *
  * The engine advances vcpu->clock.steps itself, exact at each call-out and at its return, and
  * returns after an instruction that armed a timer, posted, slept or woke. At the end of time,
@@ -323,9 +349,17 @@ void sched_connect(struct sched *sched, unsigned vcpu, uint16_t kind, post_fn *a
  * Makes @p value felt by vCPU @p target, by what is connected to the kind there: at once when
  * target holds the turn or between rounds, else as a message at the sender's time + quantum (law
  * 10). What was sent earlier to the same target in the same kind, and is still under way when this
- * is felt, is dropped.
+ * is felt, is dropped. With chaos, whatever target does not send itself comes a drawn span after
+ * the round's end, a quantum at most.
  */
 void sched_post(struct sched *sched, unsigned target, uint16_t kind, uint64_t value);
+
+/**
+ * How much longer than usual a device shall take, which it asks when it begins: at most
+ * @p most_ns, and nothing without chaos.
+ * @param name  Tells what it begins at one time apart.
+ */
+vtime sched_delay(const struct sched *sched, uint64_t name, vtime most_ns);
 
 /** The vCPU waits until vcpu_wake: its steps stop, its clock follows events. */
 void vcpu_sleep(struct vcpu *vcpu);

@@ -60,8 +60,31 @@ for harts in $counts; do
         all_repeat "$engine-$harts" "$end"
     done
 done
-end=$(typed back --smp 2 --rewind "random:$seed")
+end=$(typed back --smp 2 --rewind "random:$seed" --snapshot-every 200000000)
 all_repeat back "$end"
+
+# parts_repeat NAME END: replays that begin at a state on the way end alike.
+parts_repeat() {
+    local steps start other
+    local -a engines=(jit interp)
+    [ "$tier" = soak ] || engines=("${engines[RANDOM % 2]}")
+    steps=$(sed 's/.*steps \([0-9]*\) .*/\1/' <<<"$2")
+    for engine in "${engines[@]}"; do
+        start=$((RANDOM * steps / 32768))
+        other=$(outcome again "$program" replay "$work/$1.sgl" --verify --from $start \
+            --engine $engine)
+        report "$1, SEED=$seed, replay --from $start --engine $engine" "$([ "$other" = "$2" ] ||
+            echo "wanted $2, got $other: $(tail -n 1 "$work/again.stderr")")"
+    done
+}
+RANDOM=$seed
+parts_repeat back "$end"
+for harts in $counts; do
+    end=$(typed states --smp $harts --snapshot-every 100000000)
+    report "states on the way, SEED=$seed" "$([[ $end == 'exit 0 '* ]] || echo "$end")"
+    repeat states "$end" --engine jit
+    parts_repeat states "$end"
+done
 end=$(typed auto --smp 2 --icount shift=auto)
 all_repeat auto "$end"
 

@@ -18,6 +18,8 @@
 #   cut    the hash at 100 random steps, taken on the way under every --grant and with caches
 #          dropped and in both engines, is that of fresh runs that stop there
 #   check  the engines side by side: no difference after any grant
+#   chaos  under some seeds it boots on 4 harts, otherwise than by default, and with the same bits
+#          in both engines and when it goes on from a snapshot
 #   sleep  sleep=on gives the bits of sleep=off
 #   ends   its second serial port and a virtio console are talked to, at a socket and a
 #          pseudo-terminal, under each policy
@@ -292,6 +294,28 @@ ending() {
     done
 }
 
+# A boot under a seed stops on the way, and goes on from there in the interpreter.
+chaos() {
+    local seed plain first other steps seeds='1 2'
+    [ "$tier" = test ] || seeds='1 2 3 4 5 6 7 8'
+    plain=$(outcome chaos "${boot[@]}" --smp 4 --icount sleep=off)
+    for seed in $seeds; do
+        first=$(outcome chaos "${boot[@]}" --smp 4 --icount sleep=off --chaos "$seed")
+        report "boot with --chaos $seed" "$([[ $first == 'exit 0 '* ]] || echo "$first")"
+        report "another boot with --chaos $seed" "$([ "${first% hash*}" != "${plain% hash*}" ] ||
+            echo "the same $first")"
+        report "timers with --chaos $seed" "$([ "$(stat late_steps_max "$work/chaos.json")" = 0 ] ||
+            echo 'a timer was late')"
+        steps=$(($(stat steps "$work/chaos.json") / (seed + 1)))
+        rm -f "$work/chaos.snap"
+        "$program" snapshot --file "$work/chaos.snap" "${boot[@]:2}" --smp 4 --icount sleep=off \
+            --chaos "$seed" --stop-at $steps </dev/null >/dev/null 2>&1 || true
+        other=$(outcome chaos-interp "$program" restore "$work/chaos.snap" --engine interp)
+        report "boot with --chaos $seed, from step $steps interpreted" \
+            "$([ "$other" = "$first" ] || echo "not $first but $other")"
+    done
+}
+
 once() {
     local end
     end=$(outcome once "${boot[@]}" --smp 2 --icount sleep=off)
@@ -315,6 +339,7 @@ same) same ;;
 many) many ;;
 parallel) parallel ;;
 stress) stressed ;;
+chaos) chaos ;;
 disk) disk ;;
 network) network ;;
 once) once ;;

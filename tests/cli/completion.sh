@@ -40,7 +40,7 @@ commands=$(sed -n 's/^  \([a-z]*\) .*/\1/p' stdout | sorted)
 completed 'sandglass '
 expect_equal 'commands and their completion' "$commands" "$(echo "${offered//--*/}" | xargs |
     sorted)"
-offers 'sandglass r' 'run record replay restore'
+offers 'sandglass r' 'run record replay restore report'
 offers 'sandglass --v' --version
 offers 'sandglass x' ''
 
@@ -66,6 +66,7 @@ items=$(sed -n 's/^\.It Fl .-\([a-z-]*\).*/--\1/p' "$manual")
 for option in $items; do
     case $option in
     --grant | --drop-caches | --pause | --rewind | --hash-at) continue ;; # not in the help
+    --format | --output | --by | --filter | --fail-if) continue ;; # of report
     esac
     checks=$((checks + 1))
     grep -qx -- "$option" <<<"$options" || fail "the manual page tells of $option, run does not"
@@ -184,6 +185,29 @@ offers 'sandglass run --bios pass.e' pass.elf filenames
 offers 'sandglass disasm pa' '' default
 offers 'sandglass disasm -' '--words --help'
 offers 'sandglass disasm --words 00' ''
+offers 'sandglass symbols pa' '' default
+offers 'sandglass symbols --kernel pa' '' default
+offers 'sandglass symbols -' '--kernel --elf --help'
+
+# -- Reports.
+expect 0 '' report --help
+taken=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
+completed 'sandglass report x.sgp -'
+expect_equal 'options of report and their completion' "$(sorted <<<"$taken")" \
+    "$(sorted <<<"$offered")"
+for option in ${taken/--help/}; do
+    command="grep $option docs/sandglass.1"
+    checks=$((checks + 1))
+    sed '1,/^\.Sh OPTIONS OF REPORT/d; /^\.Sh/,$d' "$manual" |
+        grep -q "^\.It Fl .-${option#--}\( \|$\)" || fail "no item $option in the manual page"
+done
+offers 'sandglass report d' diff default
+offers 'sandglass report x' '' default
+offers 'sandglass report diff a' '' default
+offers 'sandglass report x --format=c' callgrind
+offers 'sandglass report x --by ' 'function process mode hart'
+offers 'sandglass report x --filter kernel,f' kernel,firmware
+offers 'sandglass report x --output ' '' default
 
 # -- The manual page is well formed, if somebody here can tell.
 command="groff -mandoc -ww -Tutf8 docs/sandglass.1"

@@ -36,7 +36,9 @@ installed /usr
 same "$sandglass" "$there/bin/sandglass" 755
 same "$root/docs/sandglass.1" "$there/share/man/man1/sandglass.1" 644
 same "$root/tools/completion.bash" "$there/share/bash-completion/completions/sandglass" 644
+same "$root/guest/marker.h" "$there/include/sandglass/marker.h" 644
 expect_equal 'what is installed' './usr/bin/sandglass
+./usr/include/sandglass/marker.h
 ./usr/share/bash-completion/completions/sandglass
 ./usr/share/man/man1/sandglass.1' "$(cd stage && find . -type f | sort)"
 ends 0 '' --version

@@ -16,7 +16,6 @@ expect 64 'command is missing.*--help'
 expect 64 "unknown command 'rum'; did you mean run\?" rum
 expect 64 "unknown command 'frobnicate'; see" frobnicate
 expect 64 'a command comes first: try sandglass run --kernel' --kernel x
-expect 64 'profile: not built yet' profile
 expect 0 '' --help
 expect 0 '' -help
 expect 0 '' --version

@@ -87,7 +87,7 @@ for harts in 1 3; do
     done
     replayed 0 '' --grant random:3 --drop-caches random:4
 done
-expect 75 'stopped after 1000000 steps' replay a.sgl --engine check --to 1000000
+expect 75 "stopped after $((steps / 2)) steps" replay a.sgl --engine check --to $((steps / 2))
 recorded 42 'the guest failed with code 42' 'x f' --elf echo.elf
 replayed 42 'the guest failed with code 42'
 recorded 75 'stopped after 5000000 steps' 'x y' --elf echo.elf --stop-at 5000000
@@ -191,7 +191,8 @@ for against in jit interp check; do
     expect_equal status 0 $?
     expect_stdout aq
     checks=$((checks + 1))
-    grep -q '^sandglass: exact: twice the same' stderr || fail 'not exact'
+    grep -q '^sandglass: exact: twice the same.* after [1-9][0-9]* steps$' stderr ||
+        fail 'not exact'
 done
 
 # -- Refused
@@ -207,12 +208,23 @@ expect 64 'is of sandglass record' run --elf echo.elf --log b.sgl
 expect 64 'is of sandglass replay' record --elf echo.elf --log b.sgl --to 5
 expect 64 'is as it was recorded' replay a.sgl --memory 1G
 expect 64 'names no file' replay
+expect 64 'the file comes first: replay FILE --verify' replay --verify a.sgl
 expect 64 '--log: is of sandglass record' verify --log b.sgl --elf echo.elf
+expect 64 '--against fast: use auto, jit' verify --against fast --elf echo.elf
+checks=$((checks + 1))
+[ "$(wc -l <stderr)" = 1 ] || fail 'the first run went all the way'
+expect 64 '--fruit; see sandglass verify --help' verify --fruit --elf echo.elf
 expect 64 '--against: is of sandglass verify' run --against jit --elf echo.elf
 expect 65 'No such file' verify --elf none.elf
 expect 74 '--log /nonexistent/b.sgl: cannot be written' record --log /nonexistent/b.sgl \
     --elf echo.elf
 expect 65 'No such file' record --log b.sgl --elf none.elf
+cp echo.elf own.elf
+ln -s own.elf link.elf
+expect 64 '--log link.elf: is the file of --elf too' record --log link.elf --elf own.elf
+expect 64 '--log own.elf: is the file of --elf too' record --log own.elf --elf own.elf \
+    --chaos 1..2 --until-fail
+cmp -s echo.elf own.elf || fail 'a log was written over the program'
 checks=$((checks + 1))
 [ ! -e b.sgl ] || fail 'b.sgl was made'
 

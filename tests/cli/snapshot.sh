@@ -79,6 +79,7 @@ for harts in 1 3; do
     expect 0 '' restore a.snap --state-hash --stats stats.json
     expect_equal 'the state at the end' "$hash" "$(state_hash)"
     said=$(cat stdout)
+    expect_equal 'something was still to be said' yes "$([ -n "$said" ] && echo yes)"
     expect_equal 'what was still to be said' "$said" "$(grep -o "$said\$" <<<abcdefghij)"
 done
 # shellcheck disable=SC2086 # options
@@ -92,11 +93,44 @@ expect_equal 'state at 12345 ns' "$hash" "$(state_hash)"
 expect 64 'snapshot: where to' snapshot --elf work.elf --stop-at 5
 expect 64 'snapshot: where[?]' snapshot --elf work.elf --file a.snap
 expect 64 '--time' snapshot --elf work.elf --file b.snap --stop-at 5 --time free
-# shellcheck disable=SC2086 # options
-expect 64 'the guest has ended before' snapshot --file b.snap $shape --stop-at 100000000
-expect 65 'its end is missing' restore b.snap
+# What is not whole replaces nothing, and nothing of it is left behind.
+guest loop <<'END'
+1:  j 1b
+END
+cp a.snap b.snap
+for way in '' --no-sandbox; do
+    # shellcheck disable=SC2086 # options
+    expect 64 'the guest has ended before' snapshot --file b.snap $shape --stop-at 100000000 $way
+    expect_equal 'files of the snapshot' 'b.snap' "$(ls -d b.snap*)"
+    cmp -s a.snap b.snap || fail 'another snapshot has taken its place'
+done
+for way in '' --no-sandbox; do
+    # shellcheck disable=SC2086 # options
+    "$sandglass" snapshot --file b.snap --elf loop.elf --stop-at 1000000000000000 $way 2>/dev/null &
+    process=$!
+    disown $process # or the shell would say that it was killed
+    until ls b.snap.*.new >/dev/null 2>&1 || ! kill -0 $process 2>/dev/null; do sleep 0.02; done
+    expect_equal 'files of the snapshot' '2' "$(ls -d b.snap* | wc -l)"
+    kill -KILL $process
+    for ((i = 0; i < 100; i++)); do
+        ls b.snap.*.new >/dev/null 2>&1 || break
+        sleep 0.02
+    done
+    expect_equal "files of the snapshot after a kill, $way" 'b.snap' "$(ls -d b.snap*)"
+    cmp -s a.snap b.snap || fail 'another snapshot has taken its place'
+done
+ln -s b.snap link.snap
+for way in '' --no-sandbox; do
+    # shellcheck disable=SC2086 # options
+    expect 0 'after 500 steps' snapshot --file link.snap $shape --stop-at 500 $way
+    expect_equal 'files of the snapshot' 'b.snap' "$(ls -d b.snap*)"
+    expect 75 'after 500 steps' restore b.snap --stop-at 500
+    expect_equal 'the link' b.snap "$(readlink link.snap)"
+done
 expect 64 'restore: names no file' restore
 expect 65 'no.snap' restore no.snap
+expect 64 '--file work.elf: is the file of --elf too' snapshot --file work.elf --elf work.elf \
+    --stop-at 5
 expect 64 '--smp: is as it was recorded' restore a.snap --smp 2
 expect 64 '--hash-every: is of sandglass record' \
     snapshot --file b.snap --hash-every 5 --elf work.elf

@@ -54,8 +54,7 @@ static struct machine *machine_start(struct console *console) {
         .rates = rates,
         .quantum_ns = QUANTUM_DEFAULT_NS,
         .engine = ENGINE_INTERP,
-        .stop_kind = STOP_AT_STEPS,
-        .stop_steps = STEPS_ALL_MAX,
+        .stop = {.kind = DESTINATION_STEPS, .number = STEPS_ALL_MAX},
     };
     demand(ext_parse("max", &options.ext, &error) == STATUS_OK, error.text);
     struct machine *machine = machine_new(&options, console, &error);

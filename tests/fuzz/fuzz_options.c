@@ -18,7 +18,7 @@ static void demand(bool condition, const char *what, const char *text) {
 }
 
 static void parse(char *text) {
-    char *argv[WORDS_MAX + 2] = {(text[0] & 1) != 0 ? "debug" : "run"};
+    char *argv[WORDS_MAX + 2] = {"run"};
     int argc = 1;
     for (char *word = strtok(text, "\n"); word != NULL && argc <= WORDS_MAX;
          word = strtok(NULL, "\n")) {
@@ -26,7 +26,11 @@ static void parse(char *text) {
     }
     struct run_options options;
     struct error error = {0};
-    enum status status = run_options_parse(argc, argv, &options, &error);
+    struct options_source source = {
+        .command = (enum command_kind)((unsigned char)text[0] % (COMMAND_VERIFY + 1)),
+        .argc = argc,
+        .argv = argv};
+    enum status status = options_parse(&source, &options, &error);
     if (status == STATUS_OK) {
         demand(options.help || (options.machine.hart_count > 0 && options.machine.quantum_ns > 0),
                "taken, but makes no machine", "");

@@ -3,7 +3,8 @@
  * means, without harm to the program.
  *
  * A machine runs for a while and tells its state; the input changes bytes of that, which no
- * checksum sees here; another machine is set to it, and runs. The first byte says for how long the
+ * checksum sees here; another machine is set to it, and runs. Then the same with what a snapshot
+ * holds, memory and disks included, in frames that are whole. The first byte says for how long the
  * first one runs; then come changes of four bytes each: where, in 24 bits, and what. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ struct outside {
     struct console *console;
     struct console *port;
     struct disk *disk;
-    char program_path[64];
+    char program_path[64], disk_path[64];
 };
 
 static void demand(bool holds, const char *what) {
@@ -59,13 +60,21 @@ static void outside_open(struct outside *outside) {
     char disk[] = "/tmp/sandglass-fuzz.XXXXXX";
     strcpy(outside->program_path, "/tmp/sandglass-fuzz.XXXXXX");
     file_make(disk, "", 0, DISK_BYTES);
+    snprintf(outside->disk_path, sizeof outside->disk_path, "/proc/self/fd/%d",
+             open(disk, O_RDONLY));
+    unlink(disk);
     file_make(outside->program_path, program, sizeof program, sizeof program);
     outside->console = console_open("null", &error);
     outside->port = console_open("null", &error);
-    outside->disk = disk_open(&(struct disk_options){.path = disk}, &error);
-    demand(outside->console != NULL && outside->port != NULL && outside->disk != NULL,
-           "what machines share cannot be had");
-    unlink(disk);
+    demand(outside->console != NULL && outside->port != NULL, "what machines share cannot be had");
+}
+
+/* A state may write to it: each input has a fresh one. */
+static void disk_renew(struct outside *outside) {
+    struct error error;
+    (void)disk_close(outside->disk, &error);
+    outside->disk = disk_open(&(struct disk_options){.path = outside->disk_path}, &error);
+    demand(outside->disk != NULL, "no disk");
 }
 
 static struct machine *machine_of(struct outside *outside) {
@@ -85,6 +94,7 @@ static struct machine *machine_of(struct outside *outside) {
         .virtconsole_count = 1,
         .snapshot_bytes = SNAPSHOT_DEFAULT_BYTES,
         .no_reboot = true,
+        .kept = true,
     };
     drive = (struct drive){.disk = outside->disk, .latency_ns = 1000};
     demand(ext_parse("max", &options.ext, &error) == STATUS_OK, "no extensions");
@@ -117,23 +127,72 @@ static void changes_make(struct buffer *parts, const uint8_t *bytes, size_t size
     }
 }
 
+/* -- Snapshots --------------------------------------------------------------------------------- */
+
+static struct log *log_nameless(void) {
+    struct error error;
+    struct log *log = log_create(NULL, "", 0, &error);
+    demand(log != NULL, "no log");
+    return log;
+}
+
+/** What a snapshot of the machine holds, without the pieces' heads. */
+static void snapshot_tell(struct machine *machine, struct buffer *whole) {
+    struct log *log = log_nameless();
+    struct stream stream = buffer_tell(whole);
+    struct error error;
+    const struct log_event *event;
+    demand(machine_snapshot(machine, log, &error) == STATUS_OK, "no snapshot");
+    log_seek(log, (struct log_cursor){.frame_idx = 1});
+    while ((event = log_peek(log)) != NULL && event->kind == LOG_STATE) {
+        stream_put(&stream, event->bytes, event->size_bytes);
+        log_pass(log);
+    }
+    (void)log_close(log, &error);
+}
+
+/** The same in pieces again, and set. */
+static void snapshot_set(struct machine *machine, const struct buffer *whole) {
+    enum { PART_BYTES = 32 << 10 };
+    struct log *log = log_nameless();
+    struct error error = {.text = ""};
+    for (size_t done = 0; done < whole->size_bytes; done += PART_BYTES) {
+        size_t part = min_u64(whole->size_bytes - done, PART_BYTES);
+        bool last = done + part == whole->size_bytes;
+        unsigned idx = (done == 0 ? WAYPOINT_FIRST : 0) | (last ? WAYPOINT_LAST : 0);
+        log_append(log, &(struct log_event){.kind = LOG_STATE,
+                                            .idx = (uint8_t)idx,
+                                            .bytes = whole->bytes + done,
+                                            .size_bytes = part});
+    }
+    log_seek(log, (struct log_cursor){.frame_idx = 1});
+    demand(machine_restore(machine, log, &error) == STATUS_BAD_INPUT && error.text[0] != '\0',
+           "a snapshot without a hash was taken");
+    (void)log_close(log, &error);
+}
+
+/* -- Both -------------------------------------------------------------------------------------- */
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes) {
     static struct outside outside;
-    struct buffer parts = {0};
+    struct buffer parts = {0}, whole = {0};
     if (outside.console == NULL) {
         outside_open(&outside);
     }
     if (size_bytes == 0) {
         return 0;
     }
+    disk_renew(&outside);
     struct machine *first = machine_of(&outside);
     machine_runs(first, (uint64_t)bytes[0] * EACH_STEPS);
     struct stream told = buffer_tell(&parts);
     parts_walk(first, &told);
+    snapshot_tell(first, &whole);
     machine_free(first);
     changes_make(&parts, bytes + 1, size_bytes - 1);
+    changes_make(&whole, bytes + 1, size_bytes - 1);
     struct machine *second = machine_of(&outside);
     struct stream set = buffer_set(&parts);
     parts_walk(second, &set);
@@ -142,6 +201,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes) {
         machine_runs(second, AFTER_STEPS);
     }
     machine_free(second);
+    second = machine_of(&outside);
+    snapshot_set(second, &whole);
+    machine_free(second);
     buffer_free(&parts);
+    buffer_free(&whole);
     return 0;
 }

@@ -56,4 +56,19 @@ printf "= there again %d\n", $here - $mcycle
 #= there again 0
 python print("= the same hash: %s" % (gdb.execute("monitor hash", to_string=True) == hashes[0]))
 #= the same hash: True
+# Its own names, and what it says.
+python
+def place(name):
+    said = gdb.execute("monitor seek " + name, to_string=True)
+    return said.lstrip(".") + gdb.execute("monitor hash", to_string=True) # it shows progress
+names = ["symbol:start_kernel", "symbol:schedule#10", "line:Platform Name", "marker"]
+found = [place(name) for name in names]
+print("= again %s" % (found[::-1] == [place(name) for name in reversed(names)]))
+print("= in order %s" % (found[0].split()[1].isdigit()
+                         and int(found[0].split()[1]) < int(found[1].split()[1])))
+print("= no markers %s" % ("0 times" in found[3]))
+end
+#= again True
+#= in order True
+#= no markers True
 detach

@@ -29,7 +29,7 @@ build() {
 }
 
 # debugged OPTION... -- COMMAND...: runs the program with the options and, beside it, the command,
-# whose output goes to $work/said; prints the run's outcome.
+# whose output goes to $work/said; prints the run's outcome. subcommand=debug, unless it is said.
 debugged() {
     local options=() program_pid
     while [ "$1" != -- ]; do
@@ -37,7 +37,9 @@ debugged() {
         shift
     done
     shift
-    outcome debugged timeout 300 "$program" debug --gdb "unix:$socket" "${options[@]}" \
+    # shellcheck disable=SC2086 # words
+    outcome debugged timeout 300 "$program" ${subcommand:-debug} --gdb "unix:$socket" \
+        "${options[@]}" \
         >"$work/outcome" &
     program_pid=$!
     timeout 240 "$@" >"$work/said" 2>&1 </dev/null || echo "= ended with status $?" >>"$work/said"
@@ -86,6 +88,20 @@ sessions() {
     done
 }
 
+# of_a_log ENGINE HARTS: a recording with states, from its beginning and from its middle.
+of_a_log() {
+    local options=(--elf "$work/work.elf" --smp "$2") log=$work/work.sgl whole other from
+    whole=$(outcome whole "$program" record --log "$log" --snapshot-every 3000 "${options[@]}")
+    for from in 0 20000; do
+        scripted log "$2" "$work/work.elf"
+        other=$(subcommand="replay $log" debugged --gdb-wait --engine "$1" --from $from -- \
+            "${command[@]}")
+        report "log: ${options[*]}, --engine $1 --from $from" "$(said)"
+        report "log: ${options[*]}, --engine $1 --from $from: end" \
+            "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
+    done
+}
+
 # other_ends ENGINE HARTS: an IDE's session, and a line that is cut.
 other_ends() {
     local options=(--elf "$work/long.elf" --engine "$1" --smp "$2") whole other
@@ -130,6 +146,7 @@ build work.c "$work/long.elf" -DWAIT_TICKS=20000000
 build race.c "$work/race.elf"
 if [ "$tier" = check ]; then
     sessions auto 2
+    of_a_log auto 2
     other_ends auto 2
     race auto
 else
@@ -137,6 +154,7 @@ else
         race $engine
         for harts in 1 2 4; do
             sessions $engine $harts
+            of_a_log $engine $harts
             other_ends $engine $harts
             kernel $engine $harts
         done

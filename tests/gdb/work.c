@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A guest to be debugged: each hart sums up squares in an account of its own, then one waits. */
+#include "../../guest/marker.h"
 #include "guest.h"
 
 enum { ROUNDS = 1000, ACCOUNTS = 8, NAP_TICKS = 100000 };
@@ -27,6 +28,7 @@ __attribute__((noipa)) void work(uint64_t hart, uint64_t round) {
     struct account *account = &accounts[hart];
     account->sum += square(round);
     account->calls++;
+    SANDGLASS_MARKER(3);
 }
 
 static void rest(void) {

@@ -5,6 +5,7 @@
  *
  * expect: exit 0
  * harts: 2 3 4
+ * chaos: no
  * args: --quantum 20000 */
 #include "guest.h"
 

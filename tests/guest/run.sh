@@ -14,6 +14,8 @@
 #   rates:  shift=3 ips=3    --icount values (shift=3)
 #   args:   ...              further options
 #   policies: token free     --time, besides lockstep: these runs have to pass, and need not repeat
+#   chaos:  no               it counts on the schedule without --chaos; others on several harts pass
+#                            under seeds too (not in check)
 . "$(dirname "$0")/../suite.sh"
 tier=$1
 
@@ -32,6 +34,7 @@ declare -A cuts=(
             --drop-caches=random:1 --drop-caches=random:2 --drop-caches=random:3
             --pause=random:1 --pause=random:2 --pause=random:3
             --rewind=random:1 --rewind=random:2 --rewind=random:3"
+    [seeds]="--engine=interp --grant=random:1 --drop-caches=random:1 --rewind=random:1"
 )
 
 # field NAME DEFAULT FILE: the value of a line "NAME: value" in the first comment.
@@ -59,17 +62,17 @@ build() {
         -T tests/guest/guest.ld -o "$3" tests/guest/start.S "$1" -lgcc
 }
 
-# variants EXIT COMMAND...: runs it whole, then cut in every way of the tier.
+# variants EXIT CUTS COMMAND...: runs it whole, then cut in every way.
 variants() {
-    local wanted=$1 whole cut other
-    shift
+    local wanted=$1 ways=$2 whole cut other
+    shift 2
     whole=$(outcome whole "$@")
     if [ "${whole%% steps*}" != "exit $wanted" ]; then
         report "$*" "wanted exit $wanted, got: $whole; the fail code is a source line"
         return
     fi
     report "$*" ''
-    for cut in ${cuts[$tier]}; do
+    for cut in $ways; do
         other=$(outcome cut "$@" "$cut")
         if [ "$other" = "$whole" ]; then
             report "$* $cut" ''
@@ -77,7 +80,27 @@ variants() {
             report "$* $cut" "wanted $whole, got $other"
         fi
     done
+    [ "$tier" = check ] || recorded "$whole" "$@"
     refer "$whole" "$@"
+}
+
+# recorded OUTCOME PROGRAM run ARGUMENT...: records it with states on the way; replays that begin at
+# some of them end like it. In the tier test one does, in either engine.
+recorded() {
+    local whole=$1 command=$2 log=$work/states.sgl steps other engine start
+    local -a engines=(jit interp)
+    [ "$tier" = soak ] || engines=("${engines[RANDOM % 2]}")
+    steps=$(sed 's/.*steps \([0-9]*\) .*/\1/' <<<"$whole")
+    shift 3
+    other=$(outcome cut "$command" record --log "$log" "$@" --snapshot-every $((steps / 9 + 1)))
+    report "record $* --snapshot-every" "$([ "$other" = "$whole" ] ||
+        echo "wanted $whole, got $other")"
+    for engine in "${engines[@]}"; do
+        start=$((RANDOM * steps / 32768))
+        other=$(outcome cut "$command" replay "$log" --verify --from $start --engine $engine)
+        report "replay of record $*, --from $start --engine $engine" "$([ "$other" = "$whole" ] ||
+            echo "wanted $whole, got $other")"
+    done
 }
 
 # at_once EXIT POLICIES COMMAND...: runs it with harts at the same time, in both engines.
@@ -97,6 +120,15 @@ at_once() {
     done
 }
 
+RANDOM=${SEED:-1} # draws where replays begin
+# seeds: those of the tier, for as many harts.
+seeds() {
+    case $tier in
+    test) [ "$1" = 1 ] || echo 1 ;;
+    soak) [ "$1" = 1 ] || echo 1 2 3 4 5 ;;
+    esac
+}
+
 scale=1
 [ "$tier" != litmus ] || scale=${SCALE:-100}
 guests=("$@")
@@ -112,8 +144,14 @@ for source in "${guests[@]}"; do
         for harts in $(field harts 1 "$source"); do
             # shellcheck disable=SC2046 # several options
             [[ $tier == races || $tier == litmus ]] ||
-                variants "$wanted" "$program" run --elf "$elf" --smp "$harts" \
+                variants "$wanted" "${cuts[$tier]}" "$program" run --elf "$elf" --smp "$harts" \
                     --icount "$rate,sleep=off" --memory 64M $(field args "" "$source")
+            for seed in $([ "$(field chaos yes "$source")" = no ] || seeds "$harts"); do
+                # shellcheck disable=SC2046 # several options
+                variants "$wanted" "${cuts[seeds]}" "$program" run --elf "$elf" --smp "$harts" \
+                    --icount "$rate,sleep=off" --memory 64M $(field args "" "$source") \
+                    --chaos "$seed"
+            done
             at_once "$wanted" "$(field policies "" "$source")" "$program" run --elf "$elf" \
                 --smp "$harts" --icount "$rate,sleep=off" --memory 64M
         done

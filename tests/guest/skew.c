@@ -4,6 +4,7 @@
  *
  * expect: exit 0
  * harts: 2
+ * chaos: no
  * args: --quantum 10000 */
 #include "guest.h"
 

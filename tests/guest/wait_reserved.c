@@ -4,6 +4,7 @@
  *
  * expect: exit 0
  * harts: 2 3
+ * chaos: no
  * rates: shift=3 ips=3e7
  * args: --quantum 10000 */
 #include "guest.h"

@@ -228,12 +228,12 @@ done
 if [ "$count" -ge 20 ]; then
     report "translated code" \
         "$([ "${regions[--engine jit]:-0}" -gt 0 ] || echo "no region was made")"
+fi
+if [ "$count" -ge 100 ]; then # fewer programs may all forget what was about to become hot
     dropped=${regions[${quick[0]}]:-0}
     report "dropped code" \
         "$([ "$dropped" -gt $((undropped + undropped / 8)) ] ||
             echo "$dropped regions were made with drops, $undropped without")"
-fi
-if [ "$count" -ge 100 ]; then
     report "full code memory" \
         "$([ "${resets[$small]:-0}" -gt 0 ] || echo "code memory was never full")"
 fi

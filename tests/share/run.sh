@@ -44,7 +44,7 @@ boot() {
     shift
     outcome "$name" "$program" record --log "$work/$name.sgl" \
         --kernel out/guest/vmlinux --initrd "$work/initrd" \
-        --memory 512M --icount sleep=off \
+        --memory 512M --icount sleep=off --snapshot-every 60000000 \
         --append 'console=ttyS0 quiet sandglass.run=sh /modules/script' "$@"
 }
 
@@ -55,7 +55,11 @@ said() {
 
 # repeat NAME END: the log gives the same end and the same words, whatever has become of the folder.
 repeat() {
-    local other engine
+    local other engine steps
+    steps=$(sed 's/.*steps \([0-9]*\) .*/\1/' <<<"$2")
+    other=$(outcome again "$program" replay "$work/$1.sgl" --verify --from $((steps * 4 / 5)))
+    report "$1 replayed from a state on the way" "$([ "$other" = "$2" ] ||
+        echo "wanted $2, got $other: $(tail -n 1 "$work/again.stderr")")"
     for engine in jit interp; do
         other=$(outcome again "$program" replay "$work/$1.sgl" --verify --engine $engine)
         report "$1 replayed with $engine" "$([ "$other" = "$2" ] ||

@@ -64,8 +64,7 @@ static struct machine_exit run_changed(const struct folder *folder,
         .quantum_ns = QUANTUM_DEFAULT_NS,
         .engine = ENGINE_CHECK,
         .jit_cache_bytes = JIT_CACHE_MIN_BYTES,
-        .stop_kind = STOP_AT_STEPS,
-        .stop_steps = STOP_STEPS,
+        .stop = {.kind = DESTINATION_STEPS, .number = STOP_STEPS},
     };
     struct error error;
     assert_int_equal(ext_parse("max", &options.ext, &error), STATUS_OK);

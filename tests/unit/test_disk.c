@@ -567,6 +567,45 @@ static void test_marks(void **state) {
     }
 }
 
+/* -- Changes ----------------------------------------------------------------------------------- */
+
+static void changes_move(struct disk *from, struct disk *to) {
+    struct buffer changes = {0};
+    struct stream told = buffer_tell(&changes);
+    disk_changes(from, &told);
+    struct stream set = buffer_set(&changes);
+    disk_changes(to, &set);
+    assert_true(stream_sound(&set));
+    assert_int_equal(changes.taken_bytes, changes.size_bytes);
+    buffer_free(&changes);
+}
+
+/* A disk that gets all changes of another holds what that one does, though it goes back in time. */
+static void test_changes(void **state) {
+    const struct folder *folder = *state;
+    struct model model = sample(folder);
+    struct disk_options options = options_of(folder, TEMPORARY);
+    struct disk *disk = disk_demand(&options);
+    struct disk *other = disk_demand(&options);
+    struct marks marks = {.count = 0};
+    uint64_t random = random_from(seed_first());
+    assert_true(disk_follow(disk));
+    for (unsigned i = 0; i < 3000; i++) {
+        marks_act(disk, &model, &marks, &random);
+        if (random_below(&random, 20) == 0) {
+            changes_move(disk, other);
+            assert_true(state_of(other) == state_of(disk));
+            read_some(other, &model, &random);
+        }
+    }
+    while (marks.count > 0) {
+        mark_drop(&marks, marks.count - 1);
+    }
+    disk_finish(other);
+    disk_finish(disk);
+    free(model.bytes);
+}
+
 /* -- Large disks ------------------------------------------------------------------------------- */
 
 static void test_large_image(void **state) {
@@ -611,6 +650,7 @@ int main(void) {
         folder_test(test_rotten_block),
         folder_test(test_state),
         folder_test(test_marks),
+        folder_test(test_changes),
         folder_test(test_large_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,8 @@ static void rig_end(struct rig *rig) {
 
 static enum status rig_write(struct rig *rig, enum output output, const char *text) {
     struct error error = {0};
-    enum status status = keeper_write(rig->outputs.keeper, output, text, &error);
+    enum status status =
+        keeper_write(rig->outputs.keeper, output, (struct content){text, strlen(text)}, &error);
     if (status != STATUS_OK) {
         assert_int_equal(error.status, status);
         assert_non_null(strstr(error.text, "cannot be written ("));

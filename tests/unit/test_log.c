@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "io/io.h"
+#include "io/log.h"
 
 static const char HEADER[] = "what it is made of";
 enum { EVENTS = 40, FRAME_EVENTS = 7 };
@@ -383,7 +383,154 @@ static void more_behind_the_end_is_damage(void **state) {
     free(bytes.at);
 }
 
+/* -- States on the way ------------------------------------------------------------------------- */
+
+enum { STATES = 6, PIECES = 4, INPUTS = 5, PIECE_BYTES = 700 };
+
+/* States of 1 to PIECES pieces, and inputs before each of these and behind the last. */
+static struct log_event piece_of(unsigned state, unsigned idx) {
+    unsigned count = 1 + state % PIECES;
+    struct log_event event = event_of(0);
+    event.kind = LOG_WAYPOINT;
+    event.idx = (uint8_t)((idx == 0 ? WAYPOINT_FIRST : 0) | (idx + 1 == count ? WAYPOINT_LAST : 0));
+    event.size_bytes = PIECE_BYTES + state;
+    memset(event_bytes, (int)(16 * state + idx), event.size_bytes);
+    return event;
+}
+
+static void states_make(const char *path) {
+    struct log *log = log_start(path);
+    struct error error;
+    unsigned input = 0;
+    for (unsigned state = 0; state < STATES; state++) {
+        for (unsigned idx = 0; idx <= state % PIECES; idx++) {
+            struct log_place at = event_of(input).at;
+            log_put(log, input++);
+            struct log_event piece = piece_of(state, idx);
+            piece.at = at;
+            log_append(log, &piece);
+        }
+    }
+    while (input < EVENTS) {
+        log_put(log, input++);
+    }
+    log_put_end(log);
+    assert_true(log_close(log, &error));
+}
+
+/** Reads all states. @return How many are whole. */
+static unsigned states_expect(struct log *log) {
+    struct log_cursor firsts[STATES];
+    unsigned count = 0;
+    bool open = false;
+    const struct log_event *event;
+    log_seek_states(log, (struct log_cursor){.frame_idx = 1});
+    while ((event = log_peek_landmark(log)) != NULL) {
+        assert_int_equal(event->kind, LOG_WAYPOINT);
+        assert_true(count < STATES && open == ((event->idx & WAYPOINT_FIRST) == 0));
+        if (!open) {
+            firsts[count] = log_cursor(log);
+        }
+        open = (event->idx & WAYPOINT_LAST) == 0;
+        count += !open;
+        log_pass(log);
+    }
+    for (unsigned state = count; state-- > 0;) {
+        log_seek_states(log, firsts[state]);
+        for (unsigned idx = 0; idx <= state % PIECES; idx++) {
+            event = log_peek(log);
+            assert_non_null(event);
+            struct log_event wanted = piece_of(state, idx);
+            assert_int_equal(event->idx, wanted.idx);
+            assert_int_equal(event->size_bytes, wanted.size_bytes);
+            assert_memory_equal(event->bytes, wanted.bytes, wanted.size_bytes);
+            log_pass(log);
+        }
+    }
+    log_seek(log, (struct log_cursor){.frame_idx = 1});
+    return count;
+}
+
+static void states_lie_beside_inputs(void **state) {
+    struct place *place = *state;
+    struct error error;
+    states_make(place->path);
+    struct log *log = log_open(place->path, &error);
+    assert_non_null(log);
+    assert_int_equal(log_expect(log), EVENTS);
+    assert_int_equal(states_expect(log), STATES);
+    assert_int_equal(log_expect(log), EVENTS);
+    assert_true(log_close(log, &error));
+}
+
+/* What is read of a damaged log are the first inputs and states; @return how many states. */
+static unsigned damaged_states_expect(const char *path, int most) {
+    struct error error;
+    struct log *log = log_open(path, &error);
+    unsigned count = 0;
+    if (log != NULL) {
+        assert_non_null(log_defect(log));
+        count = states_expect(log);
+        assert_true((int)log_expect(log) <= most);
+        assert_true(log_close(log, &error));
+    }
+    return count;
+}
+
+static void damage_leaves_whole_states(void **state) {
+    struct place *place = *state;
+    states_make(place->path);
+    struct bytes bytes = file_get(place->path);
+    unsigned before = 0, seen = 0;
+    for (size_t i = 0; i < bytes.count; i++) {
+        uint8_t flip = (uint8_t)(1u << (i % 8));
+        file_put(place->copy, bytes.at, i);
+        unsigned count = damaged_states_expect(place->copy, EVENTS);
+        assert_true(count >= before);
+        before = count;
+        bytes.at[i] ^= flip;
+        file_put(place->copy, bytes.at, bytes.count);
+        count = damaged_states_expect(place->copy, EVENTS);
+        assert_true(count <= before + 1);
+        seen |= 1u << count;
+        bytes.at[i] ^= flip;
+    }
+    assert_int_equal(before, STATES);
+    assert_int_equal(seen, (1u << (STATES + 1)) - 1);
+    free(bytes.at);
+}
+
 /* -- The host ---------------------------------------------------------------------------------- */
+
+/* -- What is to be safe ------------------------------------------------------------------------ */
+
+/** How often the host's disk was waited for. */
+static unsigned sync_count;
+
+static int sync_note(struct store *store) {
+    (void)store;
+    sync_count++;
+    return 0;
+}
+
+/* Each wait takes as long as many frames. */
+static void a_state_is_safe_when_it_is_whole(void **state) {
+    struct place *place = *state;
+    struct store_ops ops = store_host_ops;
+    struct error error;
+    struct log *log = log_start(place->path);
+    ops.sync = sync_note;
+    log->store.ops = &ops;
+    sync_count = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        log_append(log, &(struct log_event){
+                            .kind = LOG_STATE, .bytes = event_bytes, .size_bytes = LOG_BYTES_MAX});
+    }
+    assert_int_equal(sync_count, 0);
+    log_put_end(log);
+    assert_true(log_close(log, &error));
+    assert_int_equal(sync_count, 1);
+}
 
 static void a_folder_that_is_not_there(void **state) {
     struct error error;
@@ -435,6 +582,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(zeros_at_the_end_are_a_missing_end, place_make, place_free),
         cmocka_unit_test_setup_teardown(frames_keep_their_order, place_make, place_free),
         cmocka_unit_test_setup_teardown(more_behind_the_end_is_damage, place_make, place_free),
+        cmocka_unit_test_setup_teardown(states_lie_beside_inputs, place_make, place_free),
+        cmocka_unit_test_setup_teardown(damage_leaves_whole_states, place_make, place_free),
+        cmocka_unit_test_setup_teardown(a_state_is_safe_when_it_is_whole, place_make, place_free),
         cmocka_unit_test(a_folder_that_is_not_there),
         cmocka_unit_test_setup_teardown(two_do_not_write_to_one, place_make, place_free),
         cmocka_unit_test(a_full_disk_is_told),

@@ -76,8 +76,7 @@ static void subject_make_of(struct subject *subject, const struct folder *folder
         .quantum_ns = QUANTUM_DEFAULT_NS,
         .engine = engine,
         .jit_cache_bytes = JIT_CACHE_MIN_BYTES,
-        .stop_kind = STOP_AT_STEPS,
-        .stop_steps = STOP_STEPS,
+        .stop = {.kind = DESTINATION_STEPS, .number = STOP_STEPS},
     };
     struct error error;
     assert_int_equal(ext_parse("max", &options.ext, &error), STATUS_OK);

@@ -586,7 +586,9 @@ static void a_sleep_makes_nothing_late(void **state) {
     struct trace trace = {.count = 0};
     struct probe probe = probe_of(&sched, &trace, 'w');
     assert_int_equal(rate_parse_ips("100G", &rate, NULL), STATUS_OK); /* 100 steps in 1 ns */
-    assert_true(sched_init(&sched, &(struct sched_options){1, &rate, 1000, 100, false, 0}));
+    struct sched_options options = {
+        .vcpu_count = 1, .rates = &rate, .quantum_ns = 1000, .tick_ns = 100};
+    assert_true(sched_init(&sched, &options));
     probe.wakes = &sched.vcpus[0];
     probe_attach(&probe, &sched.vcpus[0].timers);
     expect_run(&sched, 0, 100000, 250);

@@ -179,15 +179,36 @@ static void letter_arrive(void *owner, uint64_t value) {
     }
 }
 
+/** With chaos: when the message that was sent last will arrive, which is never before E. */
+static vtime letter_drawn(const struct world *world, unsigned to) {
+    const struct sched *sched = &world->sched;
+    const struct vcpu *vcpu = &sched->vcpus[to];
+    for (size_t i = 0; i < vcpu->inbox_count; i++) {
+        const struct post *post = &vcpu->inbox[i];
+        if (post->order == sched->post_order - 1) {
+            expect(post->at_ns >= sched->end_ns && post->at_ns <= sched->end_ns + sched->quantum_ns,
+                   world->seed, "a message comes at %lld, the round's end is %lld",
+                   (long long)post->at_ns, (long long)sched->end_ns);
+            return post->at_ns;
+        }
+    }
+    expect(false, world->seed, "a message is not under way");
+    return 0;
+}
+
 static void letter_send(struct world *world, unsigned to, uint64_t value) {
     uint64_t letter = world->letter_count++;
     const struct vcpu *from = current_vcpu(world);
+    bool drawn = world->sched.chaos.wanted && world->sched.current != to;
     bool at_once = from == NULL || world->sched.current == to;
     world->letters[letter % LETTERS] =
         at_once ? 0 : clock_now(&from->clock) + world->sched.quantum_ns;
     uint16_t kind = (uint16_t)letter; /* none overtakes another */
     sched_connect(&world->sched, to, kind, letter_arrive, &world->cores[to]);
     sched_post(&world->sched, to, kind, letter << 8 | value % 256);
+    if (drawn) {
+        world->letters[letter % LETTERS] = letter_drawn(world, to);
+    }
 }
 
 static void alarm_fire(void *owner) {
@@ -470,6 +491,7 @@ static struct world *world_new(const struct random *seed, const struct engine *e
         .tick_ns = 10,
         .monotonic = random_below(&random, 2) == 0,
         .kind_count = 65536,
+        .chaos = {.wanted = random_below(&random, 3) == 0, .seed = random_u64(&random)},
     };
     assert_true(sched_init(&world->sched, &options));
     for (unsigned i = 0; i < ALARMS; i++) {

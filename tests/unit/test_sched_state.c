@@ -58,7 +58,9 @@ static void a_schedule_needs_memory(void **state) {
     struct sched sched;
     struct rate rate = rate_from_shift(3);
     memory_is_out = true;
-    bool had = sched_init(&sched, &(struct sched_options){1, &rate, 1000, 100, false, 0});
+    struct sched_options options = {
+        .vcpu_count = 1, .rates = &rate, .quantum_ns = 1000, .tick_ns = 100};
+    bool had = sched_init(&sched, &options);
     memory_is_out = false;
     assert_false(had);
 }
@@ -177,6 +179,7 @@ static void the_state_walk_names_all_that_decides(void **state) {
     uint64_t *const words[] = {
         (uint64_t *)&sched.quantum_ns,
         (uint64_t *)&sched.tick_ns,
+        &sched.drawn.seed,
         &sched.ticks_seen,
         (uint64_t *)&sched.start_ns,
         (uint64_t *)&sched.end_ns,
@@ -190,8 +193,8 @@ static void the_state_walk_names_all_that_decides(void **state) {
         &sched.vcpus[1].inbox->order,
         &sched.vcpus[1].inbox->value,
     };
-    bool *const flags[] = {&sched.monotonic, &sched.vcpus[1].asleep, &comparator.enabled,
-                           &comparator.level};
+    bool *const flags[] = {&sched.monotonic, &sched.drawn.wanted, &sched.vcpus[1].asleep,
+                           &comparator.enabled, &comparator.level};
     uint64_t base = hash_of(&sched);
     for (size_t i = 0; i < COUNT(words); i++) {
         *words[i] ^= 1;
@@ -291,10 +294,11 @@ enum {
     AT_QUANTUM = 8,
     AT_TICK = 16,
     AT_MONOTONIC = 24,
-    AT_START = 40,
-    AT_END = 48,
-    AT_CURRENT = 56,
-    AT_CLOCK = 76,
+    AT_DRAWN = 32,
+    AT_START = 49,
+    AT_END = 57,
+    AT_CURRENT = 65,
+    AT_CLOCK = 85,
 };
 
 static void what_no_schedule_tells_is_a_defect(void **state) {
@@ -303,6 +307,7 @@ static void what_no_schedule_tells_is_a_defect(void **state) {
     expect_defect(AT_QUANTUM, 999, "is of a machine with another quantum");
     expect_defect(AT_TICK, 10, "is of a machine with another time base");
     expect_defect(AT_MONOTONIC, 1, "is of a machine with another --time");
+    expect_defect(AT_DRAWN, 2, "holds a truth that is neither 0 nor 1");
     const char *round = "holds a round that is none";
     expect_defect(AT_START, 1000, round);
     expect_defect(AT_START, UINT64_MAX, round);

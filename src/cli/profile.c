@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `profile` writes when its run has ended: counts, and which run they are of. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "prof/prof.h"
+
+/** A word as a shell takes it. */
+static void word_put(FILE *file, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_=+./,:@%";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, file);
+        return;
+    }
+    fputc('\'', file);
+    for (; *word != '\0'; word++) {
+        fputs(*word == '\'' ? "'\\''" : (char[2]){*word}, file);
+    }
+    fputc('\'', file);
+}
+
+/** How to run it again. @return NULL: out of memory; else to be freed. */
+static char *command_text(const struct run_options *options) {
+    char *text = NULL;
+    size_t size_bytes;
+    FILE *file = open_memstream(&text, &size_bytes);
+    if (file == NULL) {
+        return NULL;
+    }
+    fputs("sandglass profile", file);
+    for (unsigned i = 0; i < options->given_count; i++) {
+        fprintf(file, " --%s", options->given[i].name);
+        if (options->given[i].value[0] != '\0') {
+            fputc(' ', file);
+            word_put(file, options->given[i].value);
+        }
+    }
+    if (fclose(file) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* What shapes the schedule stands in the command; here is what it was by default. */
+static void schedule_text(const struct machine_options *machine, char text[128]) {
+    snprintf(text, 128, "quantum %lld ns%s%s", (long long)machine->quantum_ns,
+             machine->monotonic ? ", monotonic" : "", machine->chaos.wanted ? ", chaos" : "");
+}
+
+static void run_tell(struct machine *machine, const struct run_options *options,
+                     const struct machine_exit *end, struct profile *profile) {
+    struct machine_stats stats;
+    char schedule[128];
+    char *command = command_text(options);
+    machine_stats(machine, &stats);
+    schedule_text(&options->machine, schedule);
+    profile_set_run(profile, &(struct profile_run){
+                                 .kind = PROFILE_FLAT,
+                                 .command = command,
+                                 .version = SANDGLASS_VERSION,
+                                 .exactness = options->machine.adapts ? "host-timed" : "exact",
+                                 .schedule = schedule,
+                                 .end = exit_reason_name(end->reason),
+                                 .seed = options->machine.seed,
+                                 .hart_count = options->machine.hart_count,
+                                 .steps = stats.steps,
+                                 .instructions = stats.instructions,
+                                 .virtual_ns = stats.virtual_ns,
+                             });
+    profile_add_window(profile, &(struct profile_window){.to_steps = stats.steps,
+                                                         .to_ns = stats.virtual_ns,
+                                                         .from = "the first step",
+                                                         .to = "the end"});
+    profile_set_host(profile, &(struct profile_host){
+                                  .wall_ns = (uint64_t)(stats.host.wall_s * 1e9),
+                                  .translate_ns = (uint64_t)(stats.host.translate_s * 1e9),
+                                  .execute_ns = (uint64_t)(stats.host.execute_s * 1e9),
+                                  .time_ns = (uint64_t)(stats.host.time_s * 1e9),
+                                  .device_ns = (uint64_t)(stats.host.device_s * 1e9),
+                                  .idle_ns = (uint64_t)(stats.host.idle_s * 1e9),
+                              });
+    free(command);
+}
+
+enum status profile_write(struct machine *machine, const struct run_options *options,
+                          const struct machine_exit *end, struct error *error) {
+    struct profile *profile = profile_new();
+    struct buffer bytes = {0};
+    run_tell(machine, options, end, profile);
+    machine_profile_tell(machine, profile);
+    profile_settle(profile);
+    profile_save(profile, &bytes);
+    struct content content = {bytes.bytes, bytes.size_bytes};
+    enum status status = output_write_bytes(&options->outputs, OUTPUT_PROFILE, content, error);
+    buffer_free(&bytes);
+    profile_free(profile);
+    return status;
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# sandglass profile: every step of a program whose counts are known, by function; the same in both
+# engines, under every cut, and nothing of the run is another for it.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "$0")/common.sh"
+
+# Main calls leaf 1000 times, in which a loop goes 7 times round; every call traps once.
+cat >count.S <<'END'
+        .globl _start, main, leaf, handler
+        .text
+_start: la      t0, handler
+        csrw    mtvec, t0
+        li      sp, 0x80100000
+        csrr    t0, mhartid
+        bnez    t0, park
+        call    main
+        li      t0, 1
+        la      t1, tohost
+        sd      t0, 0(t1)
+park:   wfi
+        j       park
+        .type   main, @function
+main:   addi    sp, sp, -16
+        sd      ra, 8(sp)
+        li      s0, 1000
+1:      call    leaf
+        addi    s0, s0, -1
+        bnez    s0, 1b
+        ld      ra, 8(sp)
+        addi    sp, sp, 16
+        ret
+        .size   main, . - main
+        .type   leaf, @function
+leaf:   li      t2, 7
+1:      addi    t2, t2, -1
+        bnez    t2, 1b
+        ecall
+        ret
+        .size   leaf, . - leaf
+        .balign 4
+        .type   handler, @function
+handler:
+        csrr    t3, mepc
+        addi    t3, t3, 4
+        csrw    mepc, t3
+        mret
+        .size   handler, . - handler
+        .section .tohost, "aw"
+        .balign 64
+        .globl  tohost
+tohost: .dword  0
+        .globl  fromhost
+fromhost: .dword 0
+END
+riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -static -no-pie -Wl,--build-id=none \
+    -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0x80000000 \
+    -o count.elf count.S || exit 70
+program='--elf count.elf --memory 16M --icount sleep=off'
+
+# told PROFILE FUNCTION: its steps.
+told() {
+    "$sandglass" report "$1" --format text |
+        sed -n "s/^ *[0-9.]* % *\([0-9 ]*[0-9]\)  .* $2 \[program\]\$/\1/p" | tr -d ' ' | head -n 1
+}
+digest() {
+    "$sandglass" report "$1" --format text | sed -n 's/^digest *//p'
+}
+
+# shellcheck disable=SC2086 # options
+expect 0 '' run $program --state-hash --stats run.json
+hash=$(state_hash)
+# shellcheck disable=SC2086 # options
+expect 0 '' profile $program --state-hash --output a.sgp --stats stats.json
+expect_equal 'the state is that of a run' "$hash" "$(state_hash)"
+expect_equal 'leaf: 1000 times 1 + 2 * 7 + 2 steps' 17000 "$(told a.sgp leaf)"
+expect_equal 'handler: 1000 times 4 steps' 4000 "$(told a.sgp handler)"
+main_steps=$(("$(told a.sgp main)"))
+# call is one instruction or two.
+expect_equal 'main: 6 steps, and 1000 times 3 or 4' yes \
+    "$([ $main_steps = 3006 ] || [ $main_steps = 4006 ] && echo yes)"
+expect_equal 'all of it is the steps of the run' \
+    "$(python3 -c 'import json; s = json.load(open("run.json"))
+print(s["steps"], s["instructions"], sep=";")')" \
+    "$("$sandglass" report a.sgp --format text | tr -d ' ' |
+        sed -n 's/^run\([0-9]*\)steps,\([0-9]*\)instructions.*/\1;\2/p')"
+wanted=$(digest a.sgp)
+for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3' \
+    '--engine interp --grant 7' '--jit-cache 1M'; do
+    # shellcheck disable=SC2086 # options
+    expect 0 '' profile $program --output b.sgp $options
+    expect_equal "profile with $options" "$wanted" "$(digest b.sgp)"
+done
+# shellcheck disable=SC2086 # options
+expect 0 '' profile $program --smp 3 --output b.sgp
+expect_equal 'leaf, beside two harts that sleep' 17000 "$(told b.sgp leaf)"
+
+# -- What cannot be
+# shellcheck disable=SC2086 # options
+{
+    expect 64 'counts each step once' profile $program --time free
+    expect 64 'counts each step once' profile $program --engine check
+    expect 64 '--output: is of sandglass profile' run $program --output a.sgp
+    expect 74 'cannot be written' profile $program --output no/where.sgp
+}
+finish
