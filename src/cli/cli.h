@@ -328,10 +328,13 @@ enum status options_parse(const struct options_source *source, struct run_option
                           struct error *error);
 void run_options_free(struct run_options *options);
 
-/* profile.c: what `profile` writes. */
+/* profile.c: what `profile` looks at and writes. */
 
 #define PROFILE_DEFAULT "profile.sgp"
 
+/** Before the first step. @errors STATUS_USAGE */
+enum status profile_begin(struct machine *machine, const struct run_options *options,
+                          struct error *error);
 /** After a run whose steps were counted. @errors STATUS_HOST_IO */
 enum status profile_write(struct machine *machine, const struct run_options *options,
                           const struct machine_exit *end, struct error *error);

@@ -21,8 +21,8 @@
  *    however that was. Only then the terminal and names are looked at. Signals do not reach it,
  *    and it has left the session, so that neither Ctrl-C, Ctrl-Z nor the end of the terminal do.
  *    It holds nothing of the run's: the lock of a disk, say, ends when the run does.
- * 5. Where there is nothing to look after there is no keeper; nor is there one for a run that is not
- *    shut in, but for a snapshot's.
+ * 5. Where there is nothing to look after there is no keeper; nor for a run that is not shut in,
+ *    unless it makes a snapshot.
  *
  * Considered and dropped: the keeper as the parent, with the run as its child (then it has to pass
  * on signals, stops and statuses, and everybody who measures or debugs the program's process looks

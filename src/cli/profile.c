@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `profile` writes when its run has ended: counts, and which run they are of. */
+/* What `profile` looks at, and what it writes when its run has ended: counts, and which run they
+ * are of. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -85,6 +86,12 @@ static void run_tell(struct machine *machine, const struct run_options *options,
                                   .idle_ns = (uint64_t)(stats.host.idle_s * 1e9),
                               });
     free(command);
+}
+
+enum status profile_begin(struct machine *machine, const struct run_options *options,
+                          struct error *error) {
+    (void)options;
+    return machine_profile(machine, &(struct profile_plan){.kind = PROFILE_FLAT}, error);
 }
 
 enum status profile_write(struct machine *machine, const struct run_options *options,

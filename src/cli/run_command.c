@@ -245,7 +245,8 @@ static struct machine_exit run(struct machine *machine, const struct run_options
     };
     struct console *gdb = options->outside.gdb;
     struct machine_exit end = {.reason = EXIT_ERROR};
-    if (options->command == COMMAND_PROFILE && machine_profile(machine, &end.error) != STATUS_OK) {
+    if (options->command == COMMAND_PROFILE &&
+        profile_begin(machine, options, &end.error) != STATUS_OK) {
         end.status = (int)end.error.status;
         return end;
     }
@@ -470,8 +471,8 @@ static int run_with_drives(struct run_options *options, struct console *console)
     return result;
 }
 
-/** Opens what the run needs; unless told otherwise it is shut in behind that. A file that grows under
- * another name has a keeper in any case: no killed run leaves it behind. */
+/** Opens what the run needs; unless told otherwise it is shut in behind that. A file that grows
+ * under another name has a keeper in any case: no killed run leaves it behind. */
 static int run_shut_in(struct run_options *options, char *const *argv) {
     struct error error;
     bool shut = !options->no_sandbox && sandbox_possible();

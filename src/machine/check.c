@@ -31,7 +31,7 @@
 enum { LOOK_STEPS = 1 << 25, REGIONS_SHOWN_MAX = 64 };
 
 /** Where the shadow was before a step of the present grant. */
-struct place {
+struct check_place {
     vaddr pc;
     uint64_t satp;
     uint8_t priv;
@@ -57,7 +57,7 @@ struct check {
     unsigned vcpu;         /* of the present grant */
     uint64_t from_steps;   /* total, before it */
     size_t place_count;
-    struct place places[CHECK_GRANT_STEPS_MAX];
+    struct check_place places[CHECK_GRANT_STEPS_MAX];
     bool differs;
 };
 
@@ -320,7 +320,7 @@ static void shadow_run(struct check *check, struct hart *hart, uint64_t budget_s
         hart_take_interrupt(hart);
         hart->check = false;
         while (at < end && !hart->check && !hart->leave) {
-            check->places[at - start] = (struct place){hart->pc, hart->satp, hart->priv};
+            check->places[at - start] = (struct check_place){hart->pc, hart->satp, hart->priv};
             at = interp_blocks(hart, at, at + 1);
         }
         hart->clock->steps = at;
@@ -380,7 +380,7 @@ void check_end(struct check *check) {
 /* -- What ran ---------------------------------------------------------------------------------- */
 
 /** Physical address that the code at a place came from. */
-static bool place_address(struct hart *hart, const struct place *place, paddr *address) {
+static bool place_address(struct hart *hart, const struct check_place *place, paddr *address) {
     struct translation translation;
     struct request request = {
         .address = place->pc,

@@ -10,6 +10,7 @@
 #include "jit/jit.h"
 #include "io/io.h"
 #include "isa/isa.h"
+#include "machine/profile.h"
 #include "vtime/vtime.h"
 
 /* -- The board's map and interrupt numbers: those of QEMU's virt (board.c) --------------------- */
@@ -357,18 +358,6 @@ bool log_is_snapshot(struct log *log);
  * @errors STATUS_BAD_INPUT: damaged, or of another machine; then the machine can only be freed.
  */
 enum status machine_restore(struct machine *machine, struct log *log, struct error *error);
-
-/* -- profile.c: what a run executed ------------------------------------------------------------ */
-
-struct profile;
-
-/**
- * Before the first step: from now on what is executed is counted, by task and function.
- * @errors STATUS_USAGE: out of memory.
- */
-enum status machine_profile(struct machine *machine, struct error *error);
-/** When it has ended: adds all that was counted. */
-void machine_profile_tell(struct machine *machine, struct profile *profile);
 
 /* -- stats.c, hash.c: numbers out -------------------------------------------------------------- */
 

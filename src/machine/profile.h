@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a run executed, and what of it is looked at. A part of machine/machine.h, which others
+ * include. */
+#ifndef MACHINE_PROFILE_H
+#define MACHINE_PROFILE_H
+
+#include "prof/prof.h"
+
+struct machine;
+
+/** What of a run is looked at. */
+struct profile_plan {
+    enum profile_kind kind;  /* how steps are counted */
+    struct sysroot *sysroot; /* symbols of user programs; NULL: there are none. Not owned. */
+};
+
+/**
+ * Before the first step: from now on what is executed is counted, by task and function.
+ * @param plan  Copied; what it points to outlives the machine.
+ * @errors STATUS_USAGE: out of memory.
+ */
+enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
+                            struct error *error);
+/** When it has ended: adds all that was counted, but not what the run was (profile_set_run()). */
+void machine_profile_tell(struct machine *machine, struct profile *profile);
+
+#endif
