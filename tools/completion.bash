@@ -164,6 +164,7 @@ _sandglass_value() {
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} token free ;;
     against) _sandglass_reply "$value" jit interp check ;;
+    count) _sandglass_reply "$value" callers flat ;;
     engine) _sandglass_reply "$value" auto jit interp check ;;
     dump | d) _sandglass_dump "$value" ;;
     rtc) _sandglass_reply "$value" base= ;;
@@ -244,7 +245,7 @@ _sandglass() {
     verify)
         _sandglass_run_word "$word" "${words[-1]}" "against hash-every $_sandglass_run"
         ;;
-    profile) _sandglass_run_word "$word" "${words[-1]}" "output $_sandglass_run" ;;
+    profile) _sandglass_run_word "$word" "${words[-1]}" "count output $_sandglass_run" ;;
     record)
         _sandglass_run_word "$word" "${words[-1]}" \
             "$_sandglass_record $_sandglass_explore $_sandglass_run"

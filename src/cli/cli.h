@@ -251,6 +251,7 @@ struct run_options {
     struct exploration exploration;
     uint64_t hash_steps;           /* --hash-every */
     const char *against;           /* --against: an engine, or NULL */
+    struct profile_plan profile_plan; /* of profile: what is looked at */
     const char *profile_path;      /* --output of profile, or NULL */
     bool verifies;                 /* --verify */
     uint64_t snapshot_steps;       /* --snapshot-every; 0: not given */

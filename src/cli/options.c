@@ -249,6 +249,7 @@ static void options_defaults(struct run_options *options) {
                 .rtc_base_ns = RTC_DEFAULT_NS,
             },
         .hash_steps = HASH_AT_EASE,
+        .profile_plan = {.kind = PROFILE_CALLERS},
     };
     options->machine.rates = options->rates;
 }

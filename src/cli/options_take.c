@@ -193,6 +193,16 @@ static enum status take_jobs(struct run_options *options, const struct option_ro
     return STATUS_OK;
 }
 
+static enum status take_count(struct run_options *options, const struct option_row *row,
+                              const char *value, struct error *error) {
+    bool flat = strcmp(value, "flat") == 0;
+    if (!flat && strcmp(value, "callers") != 0) {
+        return bad_value(row, value, "callers or flat", error);
+    }
+    options->profile_plan.kind = flat ? PROFILE_FLAT : PROFILE_CALLERS;
+    return STATUS_OK;
+}
+
 static enum status take_pulse(struct run_options *options, const struct option_row *row,
                               const char *value, struct error *error) {
     uint64_t ns;

@@ -61,7 +61,7 @@ static void run_tell(struct machine *machine, const struct run_options *options,
     machine_stats(machine, &stats);
     schedule_text(&options->machine, schedule);
     profile_set_run(profile, &(struct profile_run){
-                                 .kind = PROFILE_FLAT,
+                                 .kind = options->profile_plan.kind,
                                  .command = command,
                                  .version = SANDGLASS_VERSION,
                                  .exactness = options->machine.adapts ? "host-timed" : "exact",
@@ -90,8 +90,7 @@ static void run_tell(struct machine *machine, const struct run_options *options,
 
 enum status profile_begin(struct machine *machine, const struct run_options *options,
                           struct error *error) {
-    (void)options;
-    return machine_profile(machine, &(struct profile_plan){.kind = PROFILE_FLAT}, error);
+    return machine_profile(machine, &options->profile_plan, error);
 }
 
 enum status profile_write(struct machine *machine, const struct run_options *options,

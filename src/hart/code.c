@@ -80,6 +80,9 @@ struct code_page *code_page(struct code_cache *code, uint64_t page) {
         code->pages[code->page_count].page = page;
         code->pages[code->page_count].markers_alone = code->markers_alone;
         code->pages[code->page_count].threads_end = code->threads_end;
+        if (code->starts != NULL) {
+            code->starts(code->starts_owner, page, code->pages[code->page_count].starts);
+        }
         code->page_count++;
         code->page_of[page] = (uint16_t)code->page_count;
     }
@@ -123,6 +126,10 @@ static void cover(struct code_page *page, unsigned start, unsigned end) {
     }
 }
 
+static bool starts_at(const struct code_page *page, unsigned offset) {
+    return (page->starts[offset / 2 / 64] >> offset / 2 % 64 & 1) != 0;
+}
+
 static bool marker_alone(const struct code_page *page, const uint8_t *bytes) {
     return page->markers_alone && insn_is_marker(fetch_bits(bytes, bytes + 2));
 }
@@ -137,6 +144,7 @@ static unsigned block_decode(struct block *block, const struct decoder *decoder,
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
            !straddles(bytes, offset) &&
            (offset == start || (page->entry[offset / 2] == 0 && !code_marked(page, offset) &&
+                                !starts_at(page, offset) &&
                                 !marker_alone(page, bytes + offset)))) {
         const uint8_t *at = bytes + offset;
         struct insn insn = decode(decoder, fetch_bits(at, at + 2));

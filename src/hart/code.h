@@ -42,6 +42,7 @@ struct code_page {
     uint64_t covered[PAGE_BYTES / 2 / 64]; /* bit n: some block holds or held the n-th half word */
     bool markers_alone;                    /* no block may hold a marker */
     bool threads_end;                      /* whatever may write tp ends a block */
+    uint64_t starts[PAGE_BYTES / 2 / 64];  /* bit n: a block ends before the n-th half word */
     bool marked;                           /* some bit of marks is set */
     uint64_t marks[PAGE_BYTES / 2 / 64];   /* bit n: no block may hold the n-th half word */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
@@ -58,6 +59,9 @@ struct code_cache {
     uint16_t *page_of;  /* for each RAM page: 1 + index in pages, 0 = none */
     bool markers_alone; /* of all pages: only to be changed when there are none */
     bool threads_end;   /* the same */
+    /* Says where blocks have to end in a page, or NULL; the same. */
+    void (*starts)(void *owner, uint64_t page, uint64_t bits[]);
+    void *starts_owner;
     int64_t heat;       /* what new blocks begin with */
     uint32_t suspicion; /* how often code_suspect() was called */
 };

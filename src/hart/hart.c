@@ -117,7 +117,7 @@ static void enter_trap(struct hart *hart, uint64_t cause, uint64_t tval, enum pr
 void hart_exception(struct hart *hart, enum cause cause, uint64_t tval) {
     bool delegated = hart->priv != PRIV_M && (hart->medeleg >> cause & 1) != 0;
     hart->unretired++;
-    if (unlikely(hart->sheet != NULL)) {
+    if (unlikely(hart->watched)) {
         tally_trap(hart, cause);
     }
     enter_trap(hart, cause, tval, delegated ? PRIV_S : PRIV_M);
@@ -140,6 +140,9 @@ bool hart_take_interrupt(struct hart *hart) {
     static const uint8_t by_priority[] = {11, 3, 7, 9, 1, 5}; /* MEI MSI MTI SEI SSI STI */
     for (unsigned i = 0; i < COUNT(by_priority); i++) {
         if ((takeable >> by_priority[i] & 1) != 0) {
+            if (unlikely(hart->watched)) {
+                tally_interrupt(hart);
+            }
             enter_trap(hart, CAUSE_INTERRUPT | by_priority[i], 0, machine != 0 ? PRIV_M : PRIV_S);
             return true;
         }
@@ -158,6 +161,9 @@ void hart_mret(struct hart *hart) {
     }
     hart->mstatus = status;
     hart->pc = hart->mepc;
+    if (unlikely(hart->watched)) {
+        tally_return(hart);
+    }
     hart_changed(hart);
 }
 
@@ -170,6 +176,9 @@ void hart_sret(struct hart *hart) {
     status = with_field(status, MSTATUS_MPRV, 0); /* either target is below M */
     hart->mstatus = status;
     hart->pc = hart->sepc;
+    if (unlikely(hart->watched)) {
+        tally_return(hart);
+    }
     hart_changed(hart);
 }
 
@@ -204,7 +213,8 @@ static void state_u8(struct stream *stream, const char *name, uint8_t *value) {
     stream_u8(stream, value);
 }
 
-#define REGISTER(name) {#name, &hart->name}
+#define REGISTER(name)                                                                             \
+    { #name, &hart->name }
 
 static void state_traps(struct hart *hart, struct stream *stream) {
     const struct {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "bus/bus.h"
+#include "hart/tally.h"
 #include "isa/isa.h"
 #include "vtime/vtime.h"
 
@@ -293,7 +294,9 @@ struct hart {
     const struct insn *block_insns; /* the block being executed, its address, its first position */
     uint64_t block_pc;
     uint64_t block_steps;
-    int64_t *sheet; /* of the tally: counts by run, in the present context; NULL: there is none */
+    int64_t *sheet; /* TALLY_RUNS: counts by run, in the present context; else NULL */
+    uint32_t label; /* TALLY_CALLS: that of the code which runs, or LABEL_... */
+    bool watched;   /* somebody is told where it goes: see tally.h */
     uint64_t f[32];
     uint64_t mstatus; /* without SD, which is derived */
     uint8_t frm;
@@ -333,13 +336,7 @@ struct hart {
     uint64_t pmpaddr[PMP_ENTRIES];
     bool reserved; /* holds a reservation on the aligned 64 bytes at reservation */
     paddr reservation;
-    struct {
-        int64_t *block_sheet; /* the one when the block began; NULL in translated code */
-        bool block_told;      /* it is counted already */
-        uint64_t thread;      /* tp, as it was last looked at */
-        uint32_t task;
-        uint8_t priv; /* of sheet */
-    } tally;
+    struct hart_tally tally;
     struct {
         paddr address; /* of the LR */
         unsigned size_bytes;
@@ -540,88 +537,6 @@ void mmu_flush_page(struct hart *hart, vaddr address);
 
 /** Contexts for the TLB keys; called by hart_changed. */
 void mmu_set_contexts(struct hart *hart);
-
-/* -- tally.c: how often each instruction was executed ------------------------------------------ */
-
-#define TALLY_NOWHERE UINT64_MAX
-#define TALLY_OTHERS UINT64_MAX
-
-/** Where code runs: what counts are kept apart by. */
-struct tally_context {
-    unsigned hart;
-    uint8_t priv;  /* enum privilege */
-    uint32_t task; /* as tally_set_task() said; 0 in M */
-    uint64_t satp; /* 0 in M; TALLY_OTHERS for spaces that there was no room to tell apart */
-};
-
-/** An instruction. */
-struct tally_count {
-    paddr at; /* where it lies; TALLY_NOWHERE where a fetch found nothing, and for
-                           whatever there was no room to tell apart */
-    vaddr pc; /* where that was, when it was first met, in the space of satp: pages that
-                           spaces share may lie elsewhere in that of the context */
-    uint64_t satp;
-    int64_t steps;     /* that it took, trapped or not: to be added up, and less than 0 at times */
-    int64_t unretired; /* of these */
-    uint32_t run;      /* number of the run that holds it */
-};
-
-/** Who watches a tally. Each may be NULL; all is told between two steps, with registers as they
- * are then. None changes anything of the hart but the task. */
-struct tally_watch {
-    void (*call)(void *owner, struct hart *hart);   /* pc is that of an ecall in U */
-    void (*enter)(void *owner, struct hart *hart);  /* U was entered: pc is where */
-    void (*thread)(void *owner, struct hart *hart); /* tp has changed, in S */
-    /* A run of code in U is new: @p pc is where it was met. */
-    void (*met)(void *owner, struct hart *hart, uint32_t run, vaddr pc);
-    void *owner;
-};
-
-/**
- * From now on everything that harts in turns execute is counted, exactly, whatever the engine and
- * the grants. Caches are dropped. Nothing of it is state.
- * @param watch  Copied; NULL: nobody watches.
- * @errors STATUS_USAGE: out of memory.
- */
-enum status tally_begin(struct harts *harts, const struct tally_watch *watch, struct error *error);
-/** No more. What was counted is gone. */
-void tally_end(struct harts *harts);
-
-typedef void tally_fn(void *owner, const struct tally_context *context,
-                      const struct tally_count *count);
-/** Between turns: tells all that was counted; the same instruction may come several times, and in
- * any order. */
-void tally_walk(const struct harts *harts, tally_fn *tell, void *owner);
-
-/** For a watch: what the hart executes from now on, outside M, is of this task. */
-void tally_set_task(struct hart *hart, uint32_t task);
-
-/* For engines. A run is straight-line code, known by a number; a sheet has a count for each. */
-
-/** Straight-line instructions. */
-struct tally_code {
-    vaddr pc;
-    unsigned count; /* [1, 64] */
-    uint64_t wide;  /* bit n: the n-th has four bytes, not two */
-};
-
-/** Which of the instructions of a block have four bytes. */
-uint64_t tally_wide(const struct insn *insns, unsigned count);
-enum { TALLY_ANY = 0 };
-
-/** The number of a run in the present context. TALLY_ANY, when there are too many: then what is
- * added to its count is not one, but the instructions. */
-uint32_t tally_run(struct hart *hart, const struct tally_code *code);
-/** A run was counted in @p sheet, and left before its last instructions, if there are any. */
-void tally_cut(struct hart *hart, int64_t *sheet, const struct tally_code *rest);
-/** The interpreter has come to position @p at. */
-void tally_block(struct hart *hart, uint64_t at);
-/** The context has changed. */
-void tally_switch(struct hart *hart);
-/** An instruction that may have written tp has been executed. */
-void tally_thread(struct hart *hart);
-/** The step under way traps at hart->pc. */
-void tally_trap(struct hart *hart, enum cause cause);
 
 /* -- interp.c: the engine that defines the semantics ------------------------------------------- */
 

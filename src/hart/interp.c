@@ -117,7 +117,7 @@ __attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, 
 
     hart->block_insns = NULL;
 next_block:
-    if (unlikely(hart->sheet != NULL)) {
+    if (unlikely(hart->watched)) {
         tally_block(hart, at);
     }
     if (unlikely(at >= end || hart->check || hart->leave)) {

@@ -122,7 +122,7 @@ void mmu_set_contexts(struct hart *hart) {
     hart->fetch_context = context_key(space, (enum privilege)hart->priv, 0);
     data_set_select(hart);
     fetch_set_select(hart);
-    if (unlikely(hart->harts->tally != NULL)) {
+    if (unlikely(hart->watched)) {
         tally_switch(hart);
     }
 }

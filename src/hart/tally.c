@@ -1,99 +1,56 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How often each instruction was executed.
+/* Where harts go: engines tell it here, and it is told on to those who watch, and to what counts
+ * steps, by run (runs.c) or by function and caller (calls.c).
  *
- * Engines run straight-line code: blocks, or parts of them where a grant ends. Each such run gets a
- * number when it is first met, and each context (hart, privilege, space) a sheet with a count for
- * every number. So translated code that counts is one increment a block, of the sheet that
- * hart->sheet points to:
- *
- *     run 17 = 5 instructions from 0x80200100     sheet of hart 0, S, satp 8…81a3:  [17] = 1204
- *
- * 1. What an instruction was executed is the sum over all runs that hold it. So it does not matter
- *    how an engine cuts code into runs, and both engines come to the same numbers.
- * 2. A run that is left in the middle (a trap, a store to code, a deadline that came nearer) has
- *    been counted as a whole, so what lies behind is a run of its own that gets one less: counts
- *    may be negative, sums never are.
- * 3. A step that traps is executed, and does not retire: that is counted apart, by address. A fetch
- *    that faults is a step without an instruction.
- * 4. The context of a run is that of its first instruction. Whatever changes it ends a block, and
- *    hart->sheet moves with it; so the interpreter, which counts behind a block, remembers the
- *    sheet from before (hart->tally.block_sheet).
- * 5. Code is translated by physical page, whatever lies where in virtual memory, and so it is
- *    counted. A run knows its physical address, and where it was when it was first met.
- * 6. Whatever may write tp ends a block, so that a task has its first step where the kernel takes
- *    it for the present one, in both engines.
- * 7. Numbers stay as long as the tally. The same code that is decoded again gets the same number,
- *    so dropped caches do not fill the table.
- * 8. What a guest can make more of than there is room for is still counted, but not told apart:
- *    code that it writes again and again as TALLY_ANY, spaces as TALLY_OTHERS.
- *
- * Rejected: counts by half word of each page of code (two increments a block, and a page in each
- * space); counting instructions one by one (three times as slow). */
+ * 1. Both engines tell the same at the same positions, whatever blocks and grants they cut code
+ *    into. What a trap, a return or a new task means is dealt with at once, where pc and position
+ *    are exact. What a jump leads to is dealt with where the next code begins, or when something
+ *    else happens before that: no step lies between.
+ * 2. Whatever may write tp ends a block (code.c), so that a task has its first step where the
+ *    kernel takes it for the present one. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "hart/code.h"
-
-enum {
-    RUNS_MAX = 1 << 21,
-    RUN_SLOTS_BITS = 22, /* at most half of the slots are used */
-    SHEETS_MAX = 2048,
-    SHEET_SLOTS_BITS = 13
-};
-
-enum run_kind { RUN_CODE, RUN_TRAP, RUN_FETCH };
-
-/** Straight-line code, or a place where steps trap. */
-struct run {
-    vaddr pc;
-    paddr at;       /* follows from the others */
-    uint64_t satp;  /* of the context that it was met in */
-    uint64_t wide;  /* bit n: the n-th instruction has four bytes, not two */
-    uint16_t count; /* instructions */
-    uint8_t priv;
-    uint8_t kind;
-};
-
-struct sheet {
-    struct tally_context context;
-    int64_t any_unretired; /* of counts[TALLY_ANY] */
-    int64_t counts[];      /* RUNS_MAX: memory is the host's until it is touched */
-};
-
-struct tally {
-    struct run *runs; /* by number; TALLY_ANY is none of them */
-    uint32_t run_count;
-    uint32_t *slots; /* numbers by hash, or 0 */
-    struct tally_watch watch;
-    struct sheet *sheets[SHEETS_MAX];
-    size_t sheet_count;
-    uint16_t sheet_slots[1 << SHEET_SLOTS_BITS]; /* 1 + index by hash, or 0 */
-};
+#include "hart/counts.h"
 
 /* -- Birth and death --------------------------------------------------------------------------- */
 
 /* Blocks that count, or do not, are not to be found any more. */
-static void blocks_change(struct harts *harts, bool threads_end) {
+static void blocks_change(struct harts *harts, const struct tally *tally) {
     harts_drop_caches(harts);
-    harts->code->threads_end = threads_end;
+    harts->code->threads_end = tally != NULL;
+    harts->code->starts = tally != NULL && tally->kind == TALLY_CALLS ? tally->watch.starts : NULL;
+    harts->code->starts_owner = tally != NULL ? tally->watch.owner : NULL;
 }
 
-enum status tally_begin(struct harts *harts, const struct tally_watch *watch, struct error *error) {
+static bool counts_make(struct tally *tally, const struct harts *harts) {
+    tally->runs = tally->kind == TALLY_RUNS ? runs_new() : NULL;
+    tally->calls = tally->kind == TALLY_CALLS ? calls_new(harts->count) : NULL;
+    return tally->kind == TALLY_WATCHED || tally->runs != NULL || tally->calls != NULL;
+}
+
+enum status tally_begin(struct harts *harts, enum tally_kind kind, const struct tally_watch *watch,
+                        struct error *error) {
     struct tally *tally = calloc(1, sizeof *tally);
+    harts->tally = tally;
     if (tally != NULL) {
-        tally->runs = calloc(RUNS_MAX, sizeof *tally->runs);
-        tally->slots = calloc((size_t)1 << RUN_SLOTS_BITS, sizeof *tally->slots);
-        tally->run_count = 1;
+        tally->kind = kind;
         tally->watch = watch == NULL ? (struct tally_watch){0} : *watch;
     }
-    harts->tally = tally;
-    if (tally == NULL || tally->runs == NULL || tally->slots == NULL) {
+    if (tally == NULL || !counts_make(tally, harts)) {
         tally_end(harts);
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
-    blocks_change(harts, true);
+    blocks_change(harts, tally);
     for (unsigned i = 0; i < harts->count; i++) {
-        tally_switch(harts->hart[i]);
+        struct hart *hart = harts->hart[i];
+        hart->watched = true;
+        hart->tally = (struct hart_tally){.priv = hart->priv};
+        if (tally->runs != NULL) {
+            runs_select(hart);
+        }
+        if (tally->calls != NULL) {
+            calls_begin(hart);
+        }
     }
     return STATUS_OK;
 }
@@ -105,263 +62,150 @@ void tally_end(struct harts *harts) {
     }
     harts->tally = NULL;
     for (unsigned i = 0; i < harts->count; i++) {
+        harts->hart[i]->watched = false;
         harts->hart[i]->sheet = NULL;
     }
-    blocks_change(harts, false);
-    for (size_t i = 0; i < tally->sheet_count; i++) {
-        free(tally->sheets[i]);
-    }
-    free(tally->slots);
-    free(tally->runs);
+    blocks_change(harts, NULL);
+    runs_free(tally->runs);
+    calls_free(tally->calls);
     free(tally);
 }
 
-/* -- Runs -------------------------------------------------------------------------------------- */
-
-static bool runs_same(const struct run *a, const struct run *b) {
-    return a->pc == b->pc && a->satp == b->satp && a->wide == b->wide && a->count == b->count &&
-           a->priv == b->priv && a->kind == b->kind;
+enum tally_kind tally_kind(const struct hart *hart) {
+    return hart->watched ? hart->harts->tally->kind : TALLY_WATCHED;
 }
 
-static uint32_t slot_of(const struct run *run) {
-    uint64_t mixed = run->pc * UINT64_C(0x9e3779b97f4a7c15) + run->satp + run->count * 77777U +
-                     run->wide * UINT64_C(0xbf58476d1ce4e5b9) + run->kind * 31U + run->priv;
-    mixed ^= mixed >> 29;
-    return (uint32_t)(mixed * UINT64_C(0x94d049bb133111eb) >> (64 - RUN_SLOTS_BITS));
-}
-
-/** Where a run lies. Its space may be another than the present one by now. */
-static paddr run_address(struct hart *hart, const struct run *run) {
-    paddr at = TALLY_NOWHERE;
-    uint64_t satp = hart->satp;
-    hart->satp = run->satp;
-    (void)mmu_peek_as(hart, (enum privilege)run->priv, run->pc, &at);
-    hart->satp = satp;
-    return at;
-}
-
-/** The number of a run, which is new if it was never met. */
-static uint32_t run_number(struct hart *hart, const struct run *run) {
-    struct tally *tally = hart->harts->tally;
-    uint32_t slot = slot_of(run);
-    while (tally->slots[slot] != 0) {
-        if (runs_same(&tally->runs[tally->slots[slot]], run)) {
-            return tally->slots[slot];
-        }
-        slot = (slot + 1) % (1U << RUN_SLOTS_BITS);
-    }
-    if (tally->run_count == RUNS_MAX) {
-        return TALLY_ANY;
-    }
-    tally->slots[slot] = tally->run_count;
-    tally->runs[tally->run_count] = *run;
-    tally->runs[tally->run_count].at = run_address(hart, run);
-    if (run->priv == PRIV_U && tally->watch.met != NULL) {
-        tally->watch.met(tally->watch.owner, hart, tally->run_count, run->pc);
-    }
-    return tally->run_count++;
-}
-
-static struct sheet *sheet_of(int64_t *counts) {
-    return (struct sheet *)(void *)((char *)counts - offsetof(struct sheet, counts));
-}
-
-/** What a run's count grows by when it is executed once. */
-static int64_t weight(uint32_t number, unsigned count) {
-    return number == TALLY_ANY ? (int64_t)count : 1;
-}
-
-/** The number of code that is met in a sheet's context. */
-static uint32_t run_of(struct hart *hart, int64_t *counts, const struct tally_code *code) {
-    const struct tally_context *context = &sheet_of(counts)->context;
-    return run_number(hart, &(struct run){.pc = code->pc,
-                                          .satp = context->satp,
-                                          .wide = code->wide,
-                                          .count = (uint16_t)code->count,
-                                          .priv = context->priv,
-                                          .kind = RUN_CODE});
-}
-
-uint64_t tally_wide(const struct insn *insns, unsigned count) {
-    uint64_t wide = 0;
-    for (unsigned i = 0; i < count; i++) {
-        wide |= (uint64_t)(insns[i].length & 1U) << i;
-    }
-    return wide;
-}
-
-uint32_t tally_run(struct hart *hart, const struct tally_code *code) {
-    return run_of(hart, hart->sheet, code);
-}
-
-/* -- Sheets ------------------------------------------------------------------------------------ */
-
-static bool contexts_same(const struct tally_context *a, const struct tally_context *b) {
-    return a->hart == b->hart && a->priv == b->priv && a->task == b->task && a->satp == b->satp;
-}
-
-static uint16_t *sheet_slot(struct tally *tally, const struct tally_context *context) {
-    uint64_t mixed =
-        (context->satp ^ (uint64_t)context->task << 20 ^ context->hart << 2 ^ context->priv) *
-        UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t slot = (uint32_t)(mixed >> (64 - SHEET_SLOTS_BITS));
-    while (tally->sheet_slots[slot] != 0 &&
-           !contexts_same(&tally->sheets[tally->sheet_slots[slot] - 1]->context, context)) {
-        slot = (slot + 1) % (1U << SHEET_SLOTS_BITS);
-    }
-    return &tally->sheet_slots[slot];
-}
-
-static struct sheet *sheet_new(struct tally *tally, const struct tally_context *context) {
-    struct sheet *sheet = calloc(1, sizeof *sheet + RUNS_MAX * sizeof sheet->counts[0]);
-    ensure(sheet != NULL);
-    sheet->context = *context;
-    tally->sheets[tally->sheet_count++] = sheet;
-    return sheet;
-}
-
-/** @param spare  Sheets that have to stay: for each hart and mode, one of other spaces. */
-static struct sheet *sheet_find(struct tally *tally, struct tally_context *context, size_t spare) {
-    uint16_t *slot = sheet_slot(tally, context);
-    if (*slot == 0 && tally->sheet_count + spare >= SHEETS_MAX) {
-        context->satp = TALLY_OTHERS;
-        slot = sheet_slot(tally, context);
-    }
-    if (*slot == 0) {
-        (void)sheet_new(tally, context);
-        *slot = (uint16_t)tally->sheet_count;
-    }
-    return tally->sheets[*slot - 1];
-}
-
-static void sheet_select(struct hart *hart) {
-    struct harts *harts = hart->harts;
-    bool firmware = hart->priv == PRIV_M;
-    struct tally_context context = {.hart = hart->id,
-                                    .priv = hart->priv,
-                                    .task = firmware ? 0 : hart->tally.task,
-                                    .satp = firmware ? 0 : hart->satp};
-    hart->sheet = sheet_find(harts->tally, &context, (size_t)3 * harts->count)->counts;
-    hart->tally.priv = hart->priv;
-}
+/* -- Tasks ------------------------------------------------------------------------------------- */
 
 void tally_set_task(struct hart *hart, uint32_t task) {
+    const struct tally *tally = hart->harts->tally;
     hart->tally.task = task;
-    sheet_select(hart);
-}
-
-void tally_switch(struct hart *hart) {
-    const struct tally_watch *watch = &hart->harts->tally->watch;
-    bool enters = hart->priv == PRIV_U && hart->tally.priv != PRIV_U;
-    sheet_select(hart);
-    if (enters && watch->enter != NULL) {
-        watch->enter(watch->owner, hart);
+    if (tally->runs != NULL) {
+        runs_select(hart);
+    }
+    if (tally->calls != NULL) {
+        calls_task(hart);
     }
 }
 
-void tally_thread(struct hart *hart) {
-    const struct tally_watch *watch = &hart->harts->tally->watch;
+void tally_stale(struct harts *harts) {
+    for (unsigned i = 0; i < harts->count && harts->tally->calls != NULL; i++) {
+        calls_stale(harts->hart[i]);
+    }
+}
+
+void tally_thread(struct hart *hart, uint64_t at) {
+    const struct tally *tally = hart->harts->tally;
     bool changed = hart->x[REGISTER_TP] != hart->tally.thread;
     hart->tally.thread = hart->x[REGISTER_TP];
-    if (changed && hart->priv == PRIV_S && watch->thread != NULL) {
-        watch->thread(watch->owner, hart);
+    if (changed && hart->priv == PRIV_S && tally->watch.thread != NULL) {
+        if (tally->calls != NULL) {
+            calls_settle(hart, at);
+        }
+        tally->watch.thread(tally->watch.owner, hart);
     }
 }
 
-/* -- Counting ---------------------------------------------------------------------------------- */
+/* -- Code -------------------------------------------------------------------------------------- */
 
-void tally_cut(struct hart *hart, int64_t *sheet, const struct tally_code *rest) {
-    if (rest->count > 0) {
-        uint32_t number = run_of(hart, sheet, rest);
-        sheet[number] -= weight(number, rest->count);
+uint32_t tally_jump(const struct insn *insn) {
+    enum { RA = 1, T0 = 5 };
+    bool jumps = insn->op == OP_jal || insn->op == OP_jalr;
+    if (jumps && (insn->rd == RA || insn->rd == T0)) {
+        return insn->rd == RA ? LABEL_CALL_RA : LABEL_CALL_T0;
     }
+    bool returns = insn->op == OP_jalr && (insn->rs1 == RA || insn->rs1 == T0);
+    return returns ? LABEL_RETURN : 0;
 }
 
-/** Counts the block that the interpreter has run, if it has, up to position @p at. */
-static void block_count(struct hart *hart, uint64_t at) {
-    if (!hart->tally.block_told && hart->block_insns != NULL && at > hart->block_steps) {
-        unsigned count = (unsigned)(at - hart->block_steps);
-        struct tally_code code = {hart->block_pc, count, tally_wide(hart->block_insns, count)};
-        uint32_t number = run_of(hart, hart->tally.block_sheet, &code);
-        hart->tally.block_sheet[number] += weight(number, count);
+/** What the interpreter has run up to position @p at ends with an instruction that jumps. */
+static void block_jumped(struct hart *hart, uint64_t at) {
+    if (hart->block_insns != NULL && at > hart->block_steps && !hart->tally.trapped) {
+        uint32_t label = tally_jump(&hart->block_insns[at - hart->block_steps - 1]);
+        hart->label = label != 0 ? label : hart->label;
     }
 }
 
 void tally_block(struct hart *hart, uint64_t at) {
-    block_count(hart, at);
+    const struct tally *tally = hart->harts->tally;
+    if (tally->runs != NULL) {
+        runs_block(hart, at);
+    } else if (tally->calls != NULL) {
+        block_jumped(hart, at);
+    }
     hart->block_insns = NULL;
-    hart->tally.block_told = false;
-    tally_thread(hart);
+    hart->tally.block_told = hart->tally.trapped = false;
+    tally_thread(hart, at);
+    if (tally->calls != NULL) {
+        calls_arrive(hart, at);
+    }
     hart->tally.block_sheet = hart->sheet;
 }
 
-void tally_trap(struct hart *hart, enum cause cause) {
-    const struct tally_watch *watch = &hart->harts->tally->watch;
-    struct run run = {.pc = hart->pc,
-                      .satp = sheet_of(hart->sheet)->context.satp,
-                      .priv = hart->priv,
-                      .kind = RUN_TRAP};
-    if (cause == CAUSE_FETCH_ACCESS || cause == CAUSE_FETCH_PAGE) {
-        run.kind = RUN_FETCH;
+/* -- Traps ------------------------------------------------------------------------------------- */
+
+/** Counts a step that traps. */
+static void trap_count(struct hart *hart, bool fetches) {
+    const struct tally *tally = hart->harts->tally;
+    if (tally->runs != NULL && fetches) {
+        runs_fetch_trapped(hart);
     }
-    uint32_t number = run_number(hart, &run);
-    if (number != TALLY_ANY) {
-        hart->sheet[number]++;
-    } else {
-        sheet_of(hart->sheet)->any_unretired++;
-        hart->sheet[TALLY_ANY] += run.kind == RUN_FETCH;
+    if (tally->calls != NULL) {
+        if (fetches) {
+            calls_arrive(hart, hart->clock->steps);
+        }
+        calls_settle(hart, hart->clock->steps + 1);
+        calls_unretired(hart);
     }
-    if (cause == CAUSE_ECALL_U && watch->call != NULL) {
-        if (hart->tally.block_sheet != NULL) { /* what is told may end the task that ran it */
-            block_count(hart, hart->clock->steps + 1);
+}
+
+void tally_trap(struct hart *hart, uint64_t cause) {
+    const struct tally *tally = hart->harts->tally;
+    bool fetches = cause == CAUSE_FETCH_ACCESS || cause == CAUSE_FETCH_PAGE;
+    hart->tally.trapped = !fetches;
+    hart->tally.traps = true;
+    trap_count(hart, fetches);
+    if (cause == CAUSE_ECALL_U && tally->watch.call != NULL) {
+        /* What is told may end the task that ran the block. */
+        if (tally->runs != NULL && hart->tally.block_sheet != NULL) {
+            runs_block(hart, hart->clock->steps + 1);
             hart->tally.block_told = true;
         }
-        watch->call(watch->owner, hart);
+        tally->watch.call(tally->watch.owner, hart);
     }
 }
 
-/* -- Telling ----------------------------------------------------------------------------------- */
-
-struct walk {
-    const struct tally *tally;
-    tally_fn *tell;
-    void *owner;
-};
-
-static void run_tell(const struct walk *walk, const struct tally_context *context, uint32_t number,
-                     int64_t count) {
-    const struct run *run = &walk->tally->runs[number];
-    struct tally_count told = {.at = run->at, .pc = run->pc, .satp = run->satp, .run = number};
-    if (run->kind != RUN_CODE) {
-        told.steps = run->kind == RUN_FETCH ? count : 0;
-        told.unretired = count;
-        walk->tell(walk->owner, context, &told);
-        return;
-    }
-    for (unsigned i = 0; i < run->count; i++) {
-        told.steps = count;
-        walk->tell(walk->owner, context, &told);
-        told.pc += 2 + 2 * (run->wide >> i & 1);
-        told.at += 2 + 2 * (run->wide >> i & 1);
+void tally_interrupt(struct hart *hart) {
+    hart->tally.traps = true;
+    if (hart->harts->tally->calls != NULL) {
+        calls_arrive(hart, hart->clock->steps);
+        calls_settle(hart, hart->clock->steps);
     }
 }
 
-void tally_walk(const struct harts *harts, tally_fn *tell, void *owner) {
-    const struct tally *tally = harts->tally;
-    struct walk walk = {tally, tell, owner};
-    for (size_t i = 0; i < tally->sheet_count; i++) {
-        const struct sheet *sheet = tally->sheets[i];
-        struct tally_count any = {.at = TALLY_NOWHERE,
-                                  .satp = sheet->context.satp,
-                                  .steps = sheet->counts[TALLY_ANY],
-                                  .unretired = sheet->any_unretired};
-        if (any.steps != 0) {
-            tell(owner, &sheet->context, &any);
-        }
-        for (uint32_t number = 1; number < tally->run_count; number++) {
-            if (sheet->counts[number] != 0) {
-                run_tell(&walk, &sheet->context, number, sheet->counts[number]);
-            }
-        }
+void tally_return(struct hart *hart) {
+    hart->tally.returns = true;
+    if (hart->harts->tally->calls != NULL) {
+        calls_settle(hart, hart->clock->steps + 1);
+    }
+}
+
+void tally_switch(struct hart *hart) {
+    const struct tally *tally = hart->harts->tally;
+    enum privilege before = (enum privilege)hart->tally.priv;
+    bool traps = hart->tally.traps, returns = hart->tally.returns;
+    hart->tally.traps = hart->tally.returns = false;
+    hart->tally.priv = hart->priv;
+    if (tally->runs != NULL) {
+        runs_select(hart);
+    }
+    if (tally->calls != NULL && traps) {
+        calls_trapped(hart, before);
+    }
+    if (tally->calls != NULL && returns) {
+        calls_returned(hart, before);
+    }
+    if (hart->priv == PRIV_U && before != PRIV_U && tally->watch.enter != NULL) {
+        tally->watch.enter(tally->watch.owner, hart);
     }
 }

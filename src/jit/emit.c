@@ -348,6 +348,10 @@ static void emit_jump_register(struct emit *e) {
     emit_lookup(e->x, e->stubs);
 }
 
+static void emit_note(struct emit *e) {
+    x64_mov_mi(e->x, 4, x64_at(RBP, offsetof(struct hart, label)), (int32_t)e->ir->imm);
+}
+
 /* The other half of an instruction is looked at each time: nothing tells this page when that one is
  * written, or another takes its place. */
 static void emit_straddle(struct emit *e) {
@@ -429,6 +433,7 @@ static void emit_op(struct emit *e) {
     case IR_jumpreg: emit_jump_register(e); break;
     case IR_fence: x64_mfence(e->x); break;
     case IR_straddle: emit_straddle(e); break;
+    case IR_note: emit_note(e); break;
     case IR_call: emit_call(e); break;
     default: emit_elsewhere(e); break;
     }
@@ -452,17 +457,35 @@ static bool accesses_follow(const struct emit *e, const struct region_block *blo
     return false;
 }
 
-/** Counts the block, behind all that may keep it from being entered. */
-static void emit_tally(struct emit *e, const struct region_block *at) {
-    struct hart *hart = e->region->tallies;
-    const struct block *block = at->block;
-    struct tally_code code = {.pc = (hart->pc & ~(uint64_t)(PAGE_BYTES - 1)) + at->offset,
-                              .count = block->count,
-                              .wide = tally_wide(block_insns(block), block->count)};
-    uint32_t run = tally_run(hart, &code);
-    struct x64_mem count = x64_at(RAX, (int32_t)(run * sizeof *hart->sheet));
+/** Counts the block. */
+static void emit_run(struct emit *e, const struct region_block *block) {
+    struct x64_mem count = x64_at(RAX, (int32_t)(block->run * sizeof(int64_t)));
     x64_mov_rm(e->x, 8, RAX, x64_at(RBP, offsetof(struct hart, sheet)));
-    x64_alu_mi(e->x, X64_ADD, 8, count, run == TALLY_ANY ? (int32_t)code.count : 1);
+    x64_alu_mi(e->x, X64_ADD, 8, count,
+               block->run == TALLY_ANY ? (int32_t)block->block->count : 1);
+}
+
+/** Tells who watches of the block, behind all that may keep it from being entered. */
+static void emit_tally(struct emit *e, unsigned idx) {
+    const struct region_block *block = &e->region->blocks[idx];
+    if (e->region->tallies == TALLY_RUNS) {
+        emit_run(e, block);
+    } else if (e->region->tallies == TALLY_CALLS) {
+        x64_alu_mi(e->x, X64_CMP, 4, x64_at(RBP, offsetof(struct hart, label)),
+                   (int32_t)block->label);
+        x64_jcc(e->x, X64_NE, &e->moved[idx]);
+        x64_bind(e->x, &e->stays[idx]);
+    }
+}
+
+static void emit_moved(struct emit *e, unsigned idx) {
+    const struct region_block *block = &e->region->blocks[idx];
+    x64_bind(e->x, &e->moved[idx]);
+    write_back(e, block->dirty);
+    x64_mov_ri(e->x, RCX, block->offset | (uint32_t)block->block->count << MOVED_COUNT_SHIFT);
+    x64_mov_ri(e->x, RDX, block->label);
+    x64_call(e->x, &e->stubs->moved);
+    x64_jmp(e->x, &e->stays[idx]);
 }
 
 static void emit_block(struct emit *e, unsigned idx) {
@@ -482,8 +505,8 @@ static void emit_block(struct emit *e, unsigned idx) {
     unsigned checks = e->region->ir[block->ir_start].op == IR_straddle;
     for (unsigned i = 0; i < block->ir_count; i++) {
         e->ir = &e->region->ir[block->ir_start + i];
-        if (e->region->tallies != NULL && i == checks) {
-            emit_tally(e, block);
+        if (i == checks) {
+            emit_tally(e, idx);
         }
         emit_op(e);
         e->dirty |= ir_writes(e->ir) != 0 ? home_bit(e->map, ir_writes(e->ir)) : 0;
@@ -504,6 +527,9 @@ static void emit_cold(struct emit *e) {
     }
     for (unsigned i = 0; i < e->region->block_count; i++) {
         const struct region_block *block = &e->region->blocks[i];
+        if (e->region->tallies == TALLY_CALLS) {
+            emit_moved(e, i);
+        }
         x64_bind(e->x, &e->short_of[i]);
         if (!e->region->uncounted) {
             x64_alu_ri(e->x, X64_ADD, 8, R15, (int32_t)block->block->count);

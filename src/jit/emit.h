@@ -35,6 +35,8 @@ struct emit {
     const struct register_map *map;
     struct stubs *stubs;
     struct x64_label short_of[REGION_BLOCKS_MAX]; /* the grant ends inside the block */
+    struct x64_label moved[REGION_BLOCKS_MAX], stays[REGION_BLOCKS_MAX]; /* code has another label
+                                                                            than the hart; behind */
     struct detour detours[DETOURS_MAX];
     unsigned detour_count;
     struct x64_label looks[WINDOWS_MAX]; /* routines that fill the windows' slots */

@@ -88,6 +88,7 @@ static enum resume resume_at_pc(struct hart *hart, uint64_t left_steps) {
         return RESUME_C;
     }
     if (hart->check) {
+        hart->clock->steps = hart->watched ? hart->region.end - left_steps : hart->clock->steps;
         hart_take_interrupt(hart);
         hart->check = false;
     }
@@ -115,8 +116,14 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
     uint64_t at = hart->region.end - saved[R15] - left;
     enum flow flow = (enum flow)interp_one(hart, &site->insn, at);
     hart->region.mxcsr = mxcsr_of(hart);
-    if (unlikely(sheet != NULL) && site->insn.rd == REGISTER_TP) {
-        tally_thread(hart);
+    if (unlikely(hart->watched)) {
+        if (sheet != NULL) {
+            tally_trapped(hart, sheet, site->run, site->idx);
+        }
+        hart->tally.trapped = false;
+        if (site->insn.rd == REGISTER_TP) {
+            tally_thread(hart, at + 1);
+        }
     }
     if (flow == FLOW_NEXT && !hart->check && !hart->leave) {
         for (unsigned i = 0; i < map->count; i++) {
@@ -128,11 +135,17 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
         hart->pc += (site->insn.length & 1U) != 0 ? 4 : 2;
     }
     if (unlikely(sheet != NULL)) {
-        vaddr rest = hart->region.page + site->offset + ((site->insn.length & 1U) != 0 ? 4U : 2U);
-        tally_cut(hart, sheet, &(struct tally_code){rest, site->left - 1U, site->wide});
+        tally_cut(hart, sheet, site->run, site->idx + 1U, site->left - 1U);
     }
     saved[R15] += left == 0 ? 0 : left - 1;
     return resume_at_pc(hart, saved[R15]);
+}
+
+/** As struct stubs' moved says. */
+static void moved(struct hart *hart, uint64_t left_steps, uint32_t block, uint32_t label) {
+    uint32_t offset = block % (1U << MOVED_COUNT_SHIFT);
+    uint64_t at = hart->region.end - left_steps - (block >> MOVED_COUNT_SHIFT);
+    tally_moved(hart, hart->region.page + offset, at, label);
 }
 
 /* -- Stubs ------------------------------------------------------------------------------------- */
@@ -175,23 +188,47 @@ static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
     x64_jmp(x, &stubs->leave);
 }
 
-static void stub_interpret(struct x64 *x, struct stubs *stubs) {
-    static const uint8_t saved[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
-    for (unsigned i = 0; i < COUNT(saved); i++) {
-        x64_mov_mr(x, 8, x64_at(RSP, 8 + saved[i] * 8), (enum x64_reg)saved[i]);
+/* What C may change, of what code holds. */
+static const uint8_t saved_registers[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
+
+/** Puts all into the frame that C may change, and gives it the host's unit. */
+static void c_enter(struct x64 *x) {
+    for (unsigned i = 0; i < COUNT(saved_registers); i++) {
+        unsigned saved = saved_registers[i];
+        x64_mov_mr(x, 8, x64_at(RSP, 8 + (int32_t)saved * 8), (enum x64_reg)saved);
     }
     give_unit_back(x, x64_at(RSP, 8 + RAX * 8));
-    x64_mov_rr(x, 8, RDI, RBP);
-    x64_lea(x, 8, RSI, x64_at(RSP, 8));
-    x64_mov_rr(x, 4, RDX, RCX);
+}
+
+static void c_call(struct x64 *x, uint64_t function) {
     x64_alu_ri(x, X64_SUB, 8, RSP, 8);
-    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)interpret);
+    x64_mov_ri(x, RAX, function);
     x64_call_r(x, RAX);
     x64_alu_ri(x, X64_ADD, 8, RSP, 8);
     x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
-    for (unsigned i = 0; i < COUNT(saved); i++) {
-        x64_mov_rm(x, 8, (enum x64_reg)saved[i], x64_at(RSP, 8 + saved[i] * 8));
+    for (unsigned i = 0; i < COUNT(saved_registers); i++) {
+        unsigned saved = saved_registers[i];
+        x64_mov_rm(x, 8, (enum x64_reg)saved, x64_at(RSP, 8 + (int32_t)saved * 8));
     }
+}
+
+static void stub_moved(struct x64 *x) {
+    c_enter(x);
+    x64_mov_rr(x, 8, RDI, RBP);
+    x64_mov_rr(x, 8, RSI, R15);
+    x64_mov_rr(x, 4, RAX, RCX);
+    x64_mov_rr(x, 4, RCX, RDX);
+    x64_mov_rr(x, 4, RDX, RAX);
+    c_call(x, (uint64_t)(uintptr_t)moved);
+    x64_ret(x);
+}
+
+static void stub_interpret(struct x64 *x, struct stubs *stubs) {
+    c_enter(x);
+    x64_mov_rr(x, 8, RDI, RBP);
+    x64_lea(x, 8, RSI, x64_at(RSP, 8));
+    x64_mov_rr(x, 4, RDX, RCX);
+    c_call(x, (uint64_t)(uintptr_t)interpret);
     struct x64_label ends = {0};
     x64_alu_ri(x, X64_CMP, 4, RAX, RESUME_NEXT);
     x64_jcc(x, X64_NE, &ends);
@@ -260,6 +297,8 @@ static void stubs_make(struct jit *jit) {
     stub_probe(x, offsetof(struct tlb_entry, write_page));
     x64_bind(x, &jit->stubs.interpret);
     stub_interpret(x, &jit->stubs);
+    x64_bind(x, &jit->stubs.moved);
+    stub_moved(x);
     jit->enter = (enter_fn *)(uintptr_t)(jit->code + (x->at - x->start));
     stub_enter(x);
     jit->stub_bytes = (size_t)(x->at - x->start);
@@ -397,7 +436,8 @@ static void translate(struct jit *jit, struct hart *hart) {
     struct jit_region *region = &jit->region;
     uint8_t *start = jit->x.at;
     region->target_mask = hart->target_mask;
-    region->tallies = hart->sheet != NULL ? hart : NULL;
+    region->hart = hart;
+    region->tallies = tally_kind(hart);
     if (region_find(region, hart->code, page, offset)) {
         region_lift(jit, region, jit->map_count);
         region_allocate(region);

@@ -109,14 +109,15 @@ static unsigned next_offset(const struct lift *lift) {
 
 static uint32_t site(struct lift *lift) {
     const struct block *block = lift->block->block;
-    unsigned left = block->count - (unsigned)(lift->insn - block_insns(block));
-    bool tallies = lift->region->tallies != NULL;
+    unsigned idx = (unsigned)(lift->insn - block_insns(block));
+    unsigned left = block->count - idx;
     return jit_site(lift->jit, &(struct site){
                                    .insn = *lift->insn,
                                    .offset = (uint16_t)insn_offset(lift),
                                    .left = (uint16_t)left,
                                    .map = lift->map,
-                                   .wide = tallies ? tally_wide(lift->insn + 1, left - 1) : 0,
+                                   .idx = (uint8_t)idx,
+                                   .run = lift->block->run,
                                });
 }
 
@@ -446,9 +447,32 @@ static bool host_can(const struct lift *lift, const struct row *row) {
     return insn->rm <= ROUND_UP || insn->rm == ROUND_DYNAMIC;
 }
 
+/** Who watches calls is told of those. */
+static void lift_note(struct lift *lift) {
+    uint32_t label = lift->region->tallies == TALLY_CALLS ? tally_jump(lift->insn) : 0;
+    if (label != 0) {
+        append(lift, (struct ir){.op = IR_note, .imm = (int32_t)label, .target = -1});
+    }
+}
+
+/** What the block's code tells of it. */
+static void block_tally(const struct jit_region *region, struct region_block *at) {
+    struct hart *hart = region->hart;
+    uint64_t pc = (hart->pc & ~(uint64_t)(PAGE_BYTES - 1)) + at->offset;
+    if (region->tallies == TALLY_RUNS) {
+        const struct block *block = at->block;
+        at->run =
+            tally_run(hart, &(struct tally_code){pc, block->count,
+                                                 tally_wide(block_insns(block), block->count)});
+    } else if (region->tallies == TALLY_CALLS) {
+        at->label = tally_label(hart, pc);
+    }
+}
+
 static void lift_insn(struct lift *lift) {
     const struct row *row = &rows[lift->insn->op];
-    bool thread = lift->region->tallies != NULL && lift->insn->rd == REGISTER_TP;
+    bool thread = lift->region->hart->watched && lift->insn->rd == REGISTER_TP;
+    lift_note(lift);
     if (!jump_may_trap(lift) && !thread && lift_special(lift)) {
         return;
     }
@@ -482,6 +506,7 @@ void region_lift(struct jit *jit, struct jit_region *region, uint32_t map) {
         struct region_block *at = &region->blocks[i];
         struct lift lift = {.jit = jit, .region = region, .block = at, .map = map};
         at->ir_start = region->ir_count;
+        block_tally(region, at);
         if (at->block->insns[0].op == OP_straddle) {
             append(&lift,
                    (struct ir){.op = IR_straddle, .imm = block_insns(at->block)->bits >> 16});

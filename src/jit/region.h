@@ -46,8 +46,9 @@ struct region_block {
     unsigned offset; /* [bytes] of its first instruction in the page */
     unsigned weight; /* how often it ran before */
     unsigned ir_start, ir_count;
-    uint16_t dirty; /* homes that may hold something new where it begins */
-    uint16_t live;  /* homes that have to hold something there */
+    uint16_t dirty;      /* homes that may hold something new where it begins */
+    uint16_t live;       /* homes that have to hold something there */
+    uint32_t run, label; /* of a tally */
     struct x64_label head;
 };
 
@@ -90,9 +91,10 @@ struct jit_region {
     uint8_t window_of[33]; /* by guest register, or NO_WINDOW */
     unsigned table_count;
     struct x64_features features;
-    bool uncounted; /* see struct jit_options */
-    bool parallel;  /* other harts run at the same time */
-    struct hart *tallies; /* the one that translates, if its blocks are to be counted; or NULL */
+    bool uncounted;          /* see struct jit_options */
+    bool parallel;           /* other harts run at the same time */
+    struct hart *hart;       /* the one that translates */
+    enum tally_kind tallies; /* what its blocks tell; TALLY_WATCHED: nothing */
     const struct ram *ram;
     uint8_t target_mask; /* hart->target_mask: jumps that may trap are left to the interpreter */
 };
@@ -106,7 +108,8 @@ struct site {
     uint16_t offset;  /* [bytes] of the instruction in its page */
     uint16_t left;    /* steps of its block from it on, itself included */
     uint32_t map;     /* index of the region's register map */
-    uint64_t wide;    /* of a tally: which instructions behind it have four bytes */
+    uint8_t idx;      /* instructions before it in its block */
+    uint32_t run;     /* of a tally: of the block */
 };
 
 /** @return false when nothing at @p offset can be translated. */
@@ -115,7 +118,7 @@ bool region_find(struct jit_region *region, const struct code_cache *code, struc
 
 struct jit;
 
-enum { SITE_BITS = 20 };
+enum { SITE_BITS = 20, MOVED_COUNT_SHIFT = 16 };
 
 /** Appends a site. @return Its index. */
 uint32_t jit_site(struct jit *jit, const struct site *site);
@@ -175,6 +178,8 @@ struct stubs {
     struct x64_label far;       /* to the code for address rax, or back to C */
     struct x64_label interpret; /* run a site in the interpreter: ecx is its number and, from bit
                                    SITE_BITS on, the set of homes that are dirty */
+    struct x64_label moved; /* the label is edx, of the block that ecx says: its offset in the page,
+                                   from bit MOVED_COUNT_SHIFT on its steps; homes are as they are */
     struct x64_label second_read, second_write; /* a TLB's second way; see emit_mem.c */
     struct x64_label probe_read, probe_write;   /* a whole look at the TLB */
 };

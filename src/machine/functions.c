@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What code is called.
  *
- * 1. A user's code is told by its file, which the map of the process where it was first met says.
- *    That holds for all processes that share the page. The map is asked as late as can be, when it
- *    is about to change, because what is mapped is found out bit by bit.
- * 2. The kernel's code is told by its address; before it has a page table, by where its image lies.
- * 3. Firmware has no names, and is one function. What nobody knows is told by its page. */
+ * 1. A user's code is told by its file, which the map of its process says. That is asked as late as
+ *    can be, when it is about to change, because what is mapped is found out bit by bit.
+ * 2. One file can have several paths, and engines differ in who is the first to run a piece of a
+ *    page that processes share. So of runs of code the file is that of the process which was the
+ *    first to execute anything in such a page: one with the same bytes.
+ * 3. The kernel's code is told by its address; before it has a page table, by where its image lies.
+ * 4. Firmware has no names, and is one function. What nobody knows is told by its page. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "machine/profiling.h"
+
+/** What a function is told from others by. */
+struct code_key {
+    const struct binary *binary; /* of a user's code; NULL: not known, or no user's */
+    uint64_t address;            /* of its symbol, or of its page */
+    uint32_t process;            /* 1 + index, of a user's code without a file; else 0 */
+    uint8_t priv;
+    bool named; /* there is a symbol */
+};
+
+/** A page of code. */
+struct code_page_seen {
+    uint64_t hash;  /* of its bytes */
+    uint32_t place; /* 1 + index; 0: none */
+};
 
 #define KERNEL_BASE (BOARD_RAM_BASE + 0x200000)
 
@@ -61,15 +80,216 @@ void functions_space_change(struct profiling *profiling, const struct space *spa
     pending_tell(profiling, pending_of(profiling, space));
 }
 
-void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc) {
+static void pages_grow(struct code_pages *pages) {
+    struct code_pages larger = {.count = pages->count,
+                                .room = pages->room == 0 ? 1024 : 2 * pages->room};
+    larger.seen = calloc(larger.room, sizeof *larger.seen);
+    ensure(larger.seen != NULL);
+    for (size_t i = 0; i < pages->room; i++) {
+        size_t slot = pages->seen[i].hash % larger.room;
+        while (pages->seen[i].place != 0 && larger.seen[slot].place != 0) {
+            slot = (slot + 1) % larger.room;
+        }
+        if (pages->seen[i].place != 0) {
+            larger.seen[slot] = pages->seen[i];
+        }
+    }
+    free(pages->seen);
+    *pages = larger;
+}
+
+/** The place that was the first in a page of these bytes. @return 1 + its index. */
+static uint32_t page_first(struct code_pages *pages, const uint8_t *bytes, uint32_t place) {
+    if (2 * pages->count >= pages->room) {
+        pages_grow(pages);
+    }
+    uint64_t hash = XXH3_64bits(bytes, PAGE_BYTES);
+    size_t slot = hash % pages->room;
+    while (pages->seen[slot].place != 0 && pages->seen[slot].hash != hash) {
+        slot = (slot + 1) % pages->room;
+    }
+    if (pages->seen[slot].place == 0) {
+        pages->seen[slot] = (struct code_page_seen){hash, 1 + place};
+        pages->count++;
+    }
+    return pages->seen[slot].place;
+}
+
+static paddr memory_at(struct hart *hart, vaddr pc) {
+    paddr at = TALLY_NOWHERE;
+    (void)mmu_peek_as(hart, (enum privilege)hart->priv, pc, &at);
+    return at;
+}
+
+/** Keeps a place until the map of its process is asked. */
+static void place_note(struct profiling *profiling, const struct hart *hart, uint32_t idx,
+                       vaddr pc) {
     const struct linux_task *task = linux_current(profiling->view, hart->id);
-    profiling->places =
-        zeroed_room(profiling->places, &profiling->place_room, idx, sizeof *profiling->places);
     profiling->places[idx].pc = pc;
     if (task != NULL && task->process != NULL && task->process->space != NULL) {
         pending_add(pending_of(profiling, task->process->space), idx);
     }
 }
+
+void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc) {
+    const struct ram *ram = &profiling->machine->bus.ram;
+    paddr page = memory_at(hart, pc) & ~(paddr)(PAGE_BYTES - 1);
+    profiling->places =
+        zeroed_room(profiling->places, &profiling->place_room, idx, sizeof *profiling->places);
+    place_note(profiling, hart, idx, pc);
+    if (ram_holds(ram, page, PAGE_BYTES)) {
+        profiling->places[idx].like = page_first(&profiling->pages, ram_at(ram, page), idx);
+    }
+}
+
+/* -- Functions by id --------------------------------------------------------------------------- */
+
+enum { IDS_BITS = 20, IDS_MAX = 1 << (IDS_BITS - 1) };
+
+static vaddr page_of(vaddr address) {
+    return address & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
+static bool keys_same(const struct code_key *a, const struct code_key *b) {
+    return a->binary == b->binary && a->address == b->address && a->process == b->process &&
+           a->priv == b->priv && a->named == b->named;
+}
+
+/** Where the symbols have it that an address is: before it has a page table, a kernel runs where
+ * its image lies. */
+static vaddr linked_address(const struct profiling *profiling, vaddr pc, paddr at) {
+    bool moved =
+        pc >> 63 == 0 && profiling->kernel_virtual != 0 && at >= KERNEL_BASE && at != TALLY_NOWHERE;
+    return moved ? at - KERNEL_BASE + profiling->kernel_virtual : pc;
+}
+
+static void key_user(struct profiling *profiling, const struct hart *hart, vaddr pc,
+                     struct code_key *key, struct tally_code_place *told) {
+    const struct linux_task *task = linux_current(profiling->view, hart->id);
+    const struct linux_process *process = task == NULL ? NULL : task->process;
+    const struct range *range =
+        process == NULL || process->space == NULL ? NULL : space_at(process->space, pc);
+    *key = (struct code_key){.address = page_of(pc), .priv = PRIV_U};
+    if (range == NULL) {
+        key->process = process == NULL ? 0 : process->idx + 1;
+        return;
+    }
+    uint64_t offset = pc - range->start + range->offset;
+    struct place place = sysroot_at(profiling->plan.sysroot, range->binary, offset);
+    key->binary = range->binary;
+    key->named = place.symbol != NULL;
+    key->address = key->named ? place.symbol->address : page_of(offset);
+    told->starts = key->named && place.offset == 0;
+    told->whole = true;
+}
+
+static void key_other(struct profiling *profiling, struct hart *hart, vaddr pc,
+                      struct code_key *key, struct tally_code_place *told) {
+    vaddr address = linked_address(profiling, pc, memory_at(hart, pc));
+    struct place place = symbols_at(profiling->symbols, address);
+    key->priv = hart->priv;
+    key->named = place.symbol != NULL;
+    key->address = key->named ? place.symbol->address : page_of(address);
+    told->starts = key->named && place.offset == 0;
+    told->whole = key->named;
+}
+
+/** The id of a key. @param fresh  Set: nobody has asked for it before. */
+static uint32_t key_id(struct code_ids *ids, const struct code_key *key, bool *fresh) {
+    uint64_t mixed = key->address * UINT64_C(0x9e3779b97f4a7c15) +
+                     (key->binary == NULL ? 0 : (uint64_t)(uintptr_t)key->binary >> 4) +
+                     key->process * 77777U + key->priv;
+    uint32_t slot = (uint32_t)(mixed * UINT64_C(0xbf58476d1ce4e5b9) >> (64 - IDS_BITS));
+    if (ids->slots == NULL) {
+        ids->slots = calloc((size_t)1 << IDS_BITS, sizeof *ids->slots);
+        ensure(ids->slots != NULL);
+    }
+    *fresh = false;
+    for (; ids->slots[slot] != 0; slot = (slot + 1) % (1U << IDS_BITS)) {
+        if (keys_same(&ids->keys[ids->slots[slot] - 1], key)) {
+            return ids->slots[slot] - 1;
+        }
+    }
+    if (ids->count == IDS_MAX) {
+        return 0;
+    }
+    *fresh = true;
+    ids->keys = zeroed_room(ids->keys, &ids->key_room, ids->count, sizeof *ids->keys);
+    ids->keys[ids->count] = *key;
+    ids->slots[slot] = ids->count + 1;
+    return ids->count++;
+}
+
+/** Modules that have been loaded since are looked for where a kernel's code has no name. */
+static bool modules_seen(struct profiling *profiling, struct hart *hart, vaddr pc) {
+    bool kernel = profiling->view != NULL && hart->priv == PRIV_S && pc >> 63 != 0;
+    return kernel &&
+           symbols_add_modules(profiling->symbols,
+                               &(struct kernel_memory){tasks_kernel_read, profiling->machine}) > 0;
+}
+
+struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc) {
+    struct profiling *profiling = owner;
+    struct tally_code_place told = {0};
+    struct code_key key = {0};
+    bool fresh;
+    if (profiling->view != NULL && hart->priv == PRIV_M) {
+        key.priv = PRIV_M;
+        told.whole = true;
+    } else if (profiling->view != NULL && hart->priv == PRIV_U) {
+        key_user(profiling, hart, pc, &key, &told);
+    } else {
+        key_other(profiling, hart, pc, &key, &told);
+    }
+    told.function = key_id(&profiling->ids, &key, &fresh);
+    if (!fresh) {
+        return told;
+    }
+    if (!key.named && modules_seen(profiling, hart, pc)) {
+        return functions_at(owner, hart, pc);
+    }
+    profiling->places = zeroed_room(profiling->places, &profiling->place_room, told.function,
+                                    sizeof *profiling->places);
+    if (profiling->view != NULL && hart->priv == PRIV_U) {
+        place_note(profiling, hart, told.function, pc);
+    }
+    struct code_place *place = &profiling->places[told.function];
+    place->pc = pc;
+    place->at = memory_at(hart, pc);
+    place->priv = hart->priv;
+    return told;
+}
+
+/** The first symbol that does not lie before an address. */
+static size_t symbol_from(const struct symbols *symbols, uint64_t address) {
+    size_t low = 0, high = symbols_count(symbols);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (symbols_get(symbols, middle)->address < address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+void functions_starts(void *owner, uint64_t page, uint64_t bits[]) {
+    const struct profiling *profiling = owner;
+    const struct symbols *symbols = profiling->symbols;
+    paddr at = BOARD_RAM_BASE + (page << PAGE_SHIFT);
+    vaddr start = linked_address(profiling, at, at);
+    for (size_t i = symbol_from(symbols, start); i < symbols_count(symbols); i++) {
+        const struct symbol *symbol = symbols_get(symbols, i);
+        if (symbol->address >= start + PAGE_BYTES) {
+            break;
+        }
+        uint64_t half = (symbol->address - start) / 2;
+        bits[half / 64] |= symbol->owner ? (uint64_t)1 << half % 64 : 0;
+    }
+}
+
+/* -- The end ----------------------------------------------------------------------------------- */
 
 void functions_settle(struct profiling *profiling) {
     while (profiling->pending_count > 0) {
@@ -86,6 +306,9 @@ void functions_free(struct profiling *profiling) {
         free(profiling->pending[i].places);
     }
     free(profiling->pending);
+    free(profiling->pages.seen);
+    free(profiling->ids.keys);
+    free(profiling->ids.slots);
     free(profiling->places);
 }
 
@@ -95,10 +318,6 @@ const struct code_place *functions_place(const struct profiling *profiling, uint
 }
 
 /* -- Telling ----------------------------------------------------------------------------------- */
-
-static vaddr page_of(vaddr address) {
-    return address & ~(uint64_t)(PAGE_BYTES - 1);
-}
 
 /** @param module  PROFILE_NONE: not known. */
 static uint32_t function_nameless(const struct telling *telling, uint32_t module,
@@ -127,7 +346,21 @@ static uint32_t module_tell(const struct telling *telling, const char *name, con
                               &(struct profile_module){.name = name, .build = build});
 }
 
-static uint32_t function_user(const struct telling *telling, const struct code_place *place) {
+/** The place in the file that was met first. */
+static void place_first(const struct profiling *profiling, struct code_place *place) {
+    const struct code_place *first =
+        place->like == 0 ? place : functions_place(profiling, place->like - 1);
+    if (first != place) {
+        place->binary = first->binary;
+        place->minus = first->minus;
+        place->pc = page_of(first->pc) + place->pc % PAGE_BYTES;
+    }
+}
+
+static uint32_t function_user(const struct telling *telling, const struct code_place *met) {
+    struct code_place found = *met;
+    const struct code_place *place = &found;
+    place_first(telling->profiling, &found);
     const struct binary *binary = place->binary;
     if (binary == NULL) {
         return function_nameless(telling, PROFILE_NONE, place->pc);
@@ -144,17 +377,13 @@ static uint32_t function_user(const struct telling *telling, const struct code_p
 /* Without an operating system firmware and program are one. */
 uint32_t functions_tell(const struct telling *telling, const struct code_place *place) {
     const struct profiling *profiling = telling->profiling;
-    vaddr address = place->pc;
     if (profiling->view != NULL && place->priv == PRIV_U) {
         return function_user(telling, place);
     }
     if (profiling->view != NULL && place->priv == PRIV_M) {
         return function_nameless(telling, module_tell(telling, "firmware", NULL), 0);
     }
-    if (address >> 63 == 0 && profiling->kernel_virtual != 0 && place->at >= KERNEL_BASE &&
-        place->at != TALLY_NOWHERE) {
-        address = place->at - KERNEL_BASE + profiling->kernel_virtual;
-    }
+    vaddr address = linked_address(profiling, place->pc, place->at);
     struct place there = symbols_at(profiling->symbols, address);
     return there.module == NULL
                ? function_nameless(telling, PROFILE_NONE, address)

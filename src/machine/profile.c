@@ -38,13 +38,17 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     profiling->symbols = symbols_new();
     (void)machine_names(machine, profiling->symbols,
                         &why); /* without names it is told by address */
-    struct tally_watch watch = {.owner = profiling};
+    struct tally_watch watch = {.owner = NULL};
     if (machine->options.kernel != NULL) {
         const struct symbol *start = symbols_find(profiling->symbols, "_start", 0);
         profiling->kernel_virtual = start == NULL ? 0 : start->address;
         watch = tasks_follow(profiling);
     }
-    return tally_begin(&machine->harts, &watch, error);
+    watch.function = functions_at;
+    watch.starts = functions_starts;
+    watch.owner = profiling;
+    return tally_begin(&machine->harts, plan->kind == PROFILE_CALLERS ? TALLY_CALLS : TALLY_RUNS,
+                       &watch, error);
 }
 
 void profiling_free(struct profiling *profiling) {

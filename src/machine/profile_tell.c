@@ -26,6 +26,58 @@ static void count_tell(void *owner, const struct tally_context *context,
     telling->sums[call].unretired += count->unretired;
 }
 
+/** The same for nodes of calls. */
+struct tree_telling {
+    struct telling telling;
+    uint32_t *contexts; /* in the model, by node */
+    size_t context_room;
+    uint32_t *functions; /* 1 + that in the model, by id */
+    size_t function_room;
+};
+
+static uint32_t node_function(struct tree_telling *tree, uint32_t id) {
+    tree->functions =
+        zeroed_room(tree->functions, &tree->function_room, id, sizeof *tree->functions);
+    if (tree->functions[id] == 0) {
+        const struct code_place *place = functions_place(tree->telling.profiling, id);
+        tree->functions[id] = 1 + functions_tell(&tree->telling, place);
+    }
+    return tree->functions[id] - 1;
+}
+
+/* A root has steps of its own only if the tree is full. */
+static void node_tell(void *owner, uint32_t idx, const struct tally_node *node) {
+    struct tree_telling *tree = owner;
+    struct profile *profile = tree->telling.profile;
+    enum privilege priv = (enum privilege)node->priv;
+    bool root = node->parent == TALLY_ROOT;
+    uint32_t context =
+        root ? profile_add_root(profile, (uint16_t)node->hart,
+                                tasks_tell(&tree->telling, node->function, priv))
+             : profile_add_call(profile, tree->contexts[node->parent],
+                                node_function(tree, node->function), (enum profile_mode)priv);
+    tree->contexts = zeroed_room(tree->contexts, &tree->context_room, idx, sizeof *tree->contexts);
+    tree->contexts[idx] = context;
+    if (node->steps + node->calls > 0) {
+        struct profile_function nameless = {.module = PROFILE_NONE};
+        profile_count(profile,
+                      root ? profile_add_call(profile, context,
+                                              profile_add_function(profile, &nameless),
+                                              (enum profile_mode)priv)
+                           : context,
+                      &(struct profile_counts){.self = node->steps,
+                                               .instructions = node->steps - node->unretired,
+                                               .calls = node->calls});
+    }
+}
+
+static void tree_tell(struct machine *machine, const struct telling *telling) {
+    struct tree_telling tree = {.telling = *telling};
+    tally_walk_calls(&machine->harts, node_tell, &tree);
+    free(tree.contexts);
+    free(tree.functions);
+}
+
 void machine_profile_tell(struct machine *machine, struct profile *profile) {
     struct profiling *profiling = machine->profiling;
     struct telling telling = {.profiling = profiling, .profile = profile};
@@ -33,6 +85,10 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
         return;
     }
     functions_settle(profiling);
+    if (profiling->plan.kind == PROFILE_CALLERS) {
+        tree_tell(machine, &telling);
+        return;
+    }
     tally_walk(&machine->harts, count_tell, &telling);
     for (size_t i = 0; i < telling.sum_room; i++) {
         const struct sum *sum = &telling.sums[i];

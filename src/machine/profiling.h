@@ -17,6 +17,7 @@ struct code_place {
     uint8_t priv;                /* in which mode */
     const struct binary *binary; /* of a user's code; NULL: not known */
     uint64_t minus;              /* if it is: pc less this is an offset in the file */
+    uint32_t like; /* 1 + index of a place, 0: none: where the same page was met first */
 };
 
 /** Places that were met in a space whose files are not asked for yet. */
@@ -26,14 +27,30 @@ struct pending {
     size_t count, room;
 };
 
+/** Which place pages of users' code were first met at, by what is in them. */
+struct code_pages {
+    struct code_page_seen *seen; /* by hash */
+    size_t count, room;          /* room is 0 or a power of 2, at least twice count */
+};
+
+/** What function ids stand for: a place each, and what they are found by. */
+struct code_ids {
+    struct code_key *keys; /* by id */
+    size_t key_room;
+    uint32_t count;
+    uint32_t *slots; /* 1 + id by hash, or 0 */
+};
+
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
     struct symbols *symbols;
-    struct linux_view *view; /* NULL: what runs is no kernel */
-    uint64_t kernel_virtual; /* where the kernel's image begins; 0: not known */
-    struct code_place *places;
+    struct linux_view *view;   /* NULL: what runs is no kernel */
+    uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
+    struct code_place *places; /* PROFILE_FLAT: by number of the run; CALLERS: by function id */
     size_t place_room;
+    struct code_ids ids;
+    struct code_pages pages;
     struct pending *pending; /* one a space */
     size_t pending_count, pending_room;
 };
@@ -64,6 +81,9 @@ uint32_t tasks_tell(const struct telling *telling, uint32_t task, enum privilege
 
 /** Code in U was met for the first time. @param idx  Of its place. */
 void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc);
+/** Which function is at an address? See struct tally_watch. @param owner  The profiling. */
+struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc);
+void functions_starts(void *owner, uint64_t page, uint64_t bits[]);
 /** What lies in this space is about to change, or the space to go. */
 void functions_space_change(struct profiling *profiling, const struct space *space);
 /** All that can be known of places is known by now: no code runs any more. */

@@ -83,6 +83,7 @@ static void met_note(void *owner, struct hart *hart, uint32_t run, vaddr pc) {
 static void space_change(void *owner, const struct space *space) {
     struct machine *machine = owner;
     functions_space_change(machine->profiling, space);
+    tally_stale(&machine->harts);
 }
 
 struct tally_watch tasks_follow(struct profiling *profiling) {
@@ -94,7 +95,11 @@ struct tally_watch tasks_follow(struct profiling *profiling) {
                                              .owner = machine,
                                              .init_task = init == NULL ? 0 : init->address,
                                              .hart_count = machine->harts.count});
-    return (struct tally_watch){call_note, enter_note, thread_note, met_note, profiling};
+    return (struct tally_watch){.call = call_note,
+                                .enter = enter_note,
+                                .thread = thread_note,
+                                .met = met_note,
+                                .firmware_apart = true};
 }
 
 /* -- Telling ----------------------------------------------------------------------------------- */

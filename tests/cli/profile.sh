@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# sandglass profile: every step of a program whose counts are known, by function; the same in both
+# sandglass profile --count flat: every step of a program whose counts are known; the same in both
 # engines, under every cut, and nothing of the run is another for it.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
@@ -71,7 +71,7 @@ digest() {
 expect 0 '' run $program --state-hash --stats run.json
 hash=$(state_hash)
 # shellcheck disable=SC2086 # options
-expect 0 '' profile $program --state-hash --output a.sgp --stats stats.json
+expect 0 '' profile $program --count flat --state-hash --output a.sgp --stats stats.json
 expect_equal 'the state is that of a run' "$hash" "$(state_hash)"
 expect_equal 'leaf: 1000 times 1 + 2 * 7 + 2 steps' 17000 "$(told a.sgp leaf)"
 expect_equal 'handler: 1000 times 4 steps' 4000 "$(told a.sgp handler)"
@@ -88,19 +88,19 @@ wanted=$(digest a.sgp)
 for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3' \
     '--engine interp --grant 7' '--jit-cache 1M'; do
     # shellcheck disable=SC2086 # options
-    expect 0 '' profile $program --output b.sgp $options
+    expect 0 '' profile $program --count flat --output b.sgp $options
     expect_equal "profile with $options" "$wanted" "$(digest b.sgp)"
 done
 # shellcheck disable=SC2086 # options
-expect 0 '' profile $program --smp 3 --output b.sgp
+expect 0 '' profile $program --count flat --smp 3 --output b.sgp
 expect_equal 'leaf, beside two harts that sleep' 17000 "$(told b.sgp leaf)"
 
 # -- What cannot be
 # shellcheck disable=SC2086 # options
 {
-    expect 64 'counts each step once' profile $program --time free
-    expect 64 'counts each step once' profile $program --engine check
+    expect 64 'counts each step once' profile $program --count flat --time free
+    expect 64 'counts each step once' profile $program --count flat --engine check
     expect 64 '--output: is of sandglass profile' run $program --output a.sgp
-    expect 74 'cannot be written' profile $program --output no/where.sgp
+    expect 74 'cannot be written' profile $program --count flat --output no/where.sgp
 }
 finish

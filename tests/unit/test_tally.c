@@ -93,7 +93,7 @@ static void program_run(const struct folder *folder, const struct way *way,
         expect_error(&error, STATUS_USAGE, (const char *[3]){"--engine jit", "no translator"});
         skip();
     }
-    assert_int_equal(tally_begin(&machine->harts, NULL, &error), STATUS_OK);
+    assert_int_equal(tally_begin(&machine->harts, TALLY_RUNS, NULL, &error), STATUS_OK);
     struct run_callbacks callbacks = {.owner = NULL};
     assert_int_equal(machine_run(machine, &callbacks).reason, EXIT_STOPPED);
     memset(sums, 0, HARTS * sizeof *sums);
