@@ -43,7 +43,8 @@
 
 enum {
     NODES_MAX = 1 << 21,
-    NODE_SLOTS_BITS = 22,
+    SLOTS_MIN = 1 << 12,
+    RECENT = 1 << 14,
     DEPTH_MAX = 400,
     FRAMES_MAX = 4096,
     PLACES = 4096, /* that a hart remembers */
@@ -81,8 +82,13 @@ struct call_stack {
 struct node {
     struct tally_node shown;
     uint32_t next; /* of its slot */
-    uint32_t last; /* the child that was asked for last, or 0 */
     uint16_t depth;
+};
+
+/** A child that was asked for. Many are the same over and over, and these lie close together. */
+struct recent {
+    uint32_t parent, function, idx;
+    uint8_t priv;
 };
 
 /** What a hart remembers of an address. */
@@ -96,7 +102,9 @@ struct known {
 struct calls {
     struct node *nodes; /* by index; 0 is none */
     uint32_t node_count;
-    uint32_t *slots;
+    uint32_t *slots; /* slot_count of them, a power of 2, more than there are nodes */
+    uint32_t slot_count;
+    struct recent recent[RECENT];
     struct call_stack **tasks; /* by task, from 1 */
     size_t task_room;
     unsigned hart_count;
@@ -119,7 +127,8 @@ struct calls *calls_new(unsigned hart_count) {
     calls->hart_count = hart_count;
     calls->node_count = 1;
     calls->nodes = calloc(NODES_MAX, sizeof *calls->nodes);
-    calls->slots = calloc((size_t)1 << NODE_SLOTS_BITS, sizeof *calls->slots);
+    calls->slot_count = SLOTS_MIN;
+    calls->slots = calloc(SLOTS_MIN, sizeof *calls->slots);
     calls->bare = calloc(hart_count, sizeof *calls->bare);
     calls->firmware = calloc(hart_count, sizeof *calls->firmware);
     calls->known = calloc((size_t)hart_count * PLACES, sizeof *calls->known);
@@ -161,13 +170,33 @@ static bool nodes_same(const struct tally_node *a, const struct tally_node *b) {
            (a->parent != TALLY_ROOT || a->hart == b->hart);
 }
 
+static uint32_t *slot_of(const struct calls *calls, const struct tally_node *node) {
+    uint64_t mixed = ((uint64_t)node->parent << 32 ^ (uint64_t)node->function << 2 ^ node->priv ^
+                      (node->parent == TALLY_ROOT ? node->hart << 8 : 0)) *
+                     UINT64_C(0x9e3779b97f4a7c15);
+    return &calls->slots[(mixed >> 32) & (calls->slot_count - 1)];
+}
+
+static void node_link(struct calls *calls, uint32_t idx) {
+    uint32_t *slot = slot_of(calls, &calls->nodes[idx].shown);
+    calls->nodes[idx].next = *slot;
+    *slot = idx;
+}
+
+/* Small tables are in the host's caches. */
+static void slots_grow(struct calls *calls) {
+    free(calls->slots);
+    calls->slot_count *= 2;
+    calls->slots = calloc(calls->slot_count, sizeof *calls->slots);
+    ensure(calls->slots != NULL);
+    for (uint32_t i = 1; i < calls->node_count; i++) {
+        node_link(calls, i);
+    }
+}
+
 /** The node like this one. @return 0: there is no room for it. */
 static uint32_t node_find(struct calls *calls, const struct tally_node *wanted, uint16_t depth) {
-    uint64_t mixed = ((uint64_t)wanted->parent << 32 ^ (uint64_t)wanted->function << 2 ^
-                      wanted->priv ^ (wanted->parent == TALLY_ROOT ? wanted->hart << 8 : 0)) *
-                     UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t *slot = &calls->slots[mixed >> (64 - NODE_SLOTS_BITS)];
-    for (uint32_t idx = *slot; idx != 0; idx = calls->nodes[idx].next) {
+    for (uint32_t idx = *slot_of(calls, wanted); idx != 0; idx = calls->nodes[idx].next) {
         if (nodes_same(&calls->nodes[idx].shown, wanted)) {
             return idx;
         }
@@ -175,9 +204,12 @@ static uint32_t node_find(struct calls *calls, const struct tally_node *wanted, 
     if (calls->node_count == NODES_MAX) {
         return 0;
     }
+    if (calls->node_count == calls->slot_count) {
+        slots_grow(calls);
+    }
     uint32_t idx = calls->node_count++;
-    calls->nodes[idx] = (struct node){.shown = *wanted, .next = *slot, .depth = depth};
-    *slot = idx;
+    calls->nodes[idx] = (struct node){.shown = *wanted, .depth = depth};
+    node_link(calls, idx);
     return idx;
 }
 
@@ -198,9 +230,10 @@ static uint32_t child_of(struct calls *calls, uint32_t parent, uint32_t function
         parent = node->shown.parent;
         node = &calls->nodes[parent];
     }
-    const struct tally_node *last = &calls->nodes[node->last].shown;
-    if (node->last != 0 && last->function == function && last->priv == priv) {
-        return node->last;
+    struct recent *recent =
+        &calls->recent[(parent * 0x9e3779b9U ^ function * 0x85ebca6bU) >> 8 & (RECENT - 1)];
+    if (recent->parent == parent && recent->function == function && recent->priv == priv) {
+        return recent->idx;
     }
     uint32_t idx = node_find(
         calls,
@@ -210,7 +243,7 @@ static uint32_t child_of(struct calls *calls, uint32_t parent, uint32_t function
     if (idx == 0) {
         return parent;
     }
-    calls->nodes[parent].last = idx;
+    *recent = (struct recent){parent, function, idx, priv};
     return idx;
 }
 
@@ -381,20 +414,23 @@ void calls_arrive(struct hart *hart, uint64_t at) {
     }
 }
 
-void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, uint32_t label) {
-    struct tally_code_place place = place_at(hart, pc);
+void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, const struct tally_label *label) {
+    struct tally_code_place place = {label->value, label->starts, true};
+    if (!label->whole || hart->priv == PRIV_U) {
+        place = place_at(hart, pc);
+    }
     arrive(hart, at, &place, pc);
-    hart->label = label;
+    hart->label = label->value;
 }
 
-uint32_t tally_label(struct hart *hart, uint64_t pc) {
+struct tally_label tally_label(struct hart *hart, uint64_t pc) {
     struct calls *calls = calls_of(hart);
     struct tally_code_place place = place_at(hart, pc);
     if (place.whole) {
-        return place.function;
+        return (struct tally_label){place.function, place.starts, true};
     }
     calls->odd_labels = (calls->odd_labels + 1) % TALLY_FUNCTIONS_MAX;
-    return TALLY_FUNCTIONS_MAX + calls->odd_labels;
+    return (struct tally_label){TALLY_FUNCTIONS_MAX + calls->odd_labels, false, false};
 }
 
 /* -- Traps and tasks --------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@ enum tally_kind {
 struct tally_code_place {
     uint32_t function; /* below TALLY_FUNCTIONS_MAX */
     bool starts;       /* it is where that begins */
-    bool whole;        /* wherever else this page is mapped, it will be the same function */
+    bool whole;        /* it has a name; that holds for wherever else a kernel's page is mapped */
 };
 
 enum { TALLY_FUNCTIONS_MAX = 1 << 30 };
@@ -170,11 +170,17 @@ void tally_cut(struct hart *hart, int64_t *sheet, uint32_t number, unsigned idx,
 #define LABEL_TRAP (UINT32_MAX - 1) /* the code is what a trap has led to */
 #define LABEL_STALE UINT32_MAX      /* nobody jumped, and yet it may be elsewhere */
 
+struct tally_label {
+    uint32_t value;
+    bool starts; /* a function starts here */
+    bool whole;  /* it has a label of its own: the value is its number */
+};
+
 /** The label of code at an address in the present context, which is about to run there. */
-uint32_t tally_label(struct hart *hart, uint64_t pc);
+struct tally_label tally_label(struct hart *hart, uint64_t pc);
 /** What a jump sets hart->label to; 0: nothing. */
 uint32_t tally_jump(const struct insn *insn);
 /** The hart has come to code of another label, at position @p at; registers are exact. */
-void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, uint32_t label);
+void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, const struct tally_label *label);
 
 #endif

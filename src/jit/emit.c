@@ -472,7 +472,7 @@ static void emit_tally(struct emit *e, unsigned idx) {
         emit_run(e, block);
     } else if (e->region->tallies == TALLY_CALLS) {
         x64_alu_mi(e->x, X64_CMP, 4, x64_at(RBP, offsetof(struct hart, label)),
-                   (int32_t)block->label);
+                   (int32_t)block->label.value);
         x64_jcc(e->x, X64_NE, &e->moved[idx]);
         x64_bind(e->x, &e->stays[idx]);
     }
@@ -482,8 +482,11 @@ static void emit_moved(struct emit *e, unsigned idx) {
     const struct region_block *block = &e->region->blocks[idx];
     x64_bind(e->x, &e->moved[idx]);
     write_back(e, block->dirty);
-    x64_mov_ri(e->x, RCX, block->offset | (uint32_t)block->block->count << MOVED_COUNT_SHIFT);
-    x64_mov_ri(e->x, RDX, block->label);
+    x64_mov_ri(e->x, RCX,
+               block->offset | (uint32_t)block->block->count << MOVED_COUNT_SHIFT |
+                   (block->label.starts ? MOVED_STARTS : 0U) |
+                   (block->label.whole ? MOVED_WHOLE : 0U));
+    x64_mov_ri(e->x, RDX, block->label.value);
     x64_call(e->x, &e->stubs->moved);
     x64_jmp(e->x, &e->stays[idx]);
 }

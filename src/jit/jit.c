@@ -142,10 +142,11 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
 }
 
 /** As struct stubs' moved says. */
-static void moved(struct hart *hart, uint64_t left_steps, uint32_t block, uint32_t label) {
-    uint32_t offset = block % (1U << MOVED_COUNT_SHIFT);
-    uint64_t at = hart->region.end - left_steps - (block >> MOVED_COUNT_SHIFT);
-    tally_moved(hart, hart->region.page + offset, at, label);
+static void moved(struct hart *hart, uint64_t left_steps, uint32_t block, uint32_t value) {
+    struct tally_label label = {value, (block & MOVED_STARTS) != 0, (block & MOVED_WHOLE) != 0};
+    uint32_t steps = block % MOVED_WHOLE >> MOVED_COUNT_SHIFT;
+    uint64_t pc = hart->region.page + block % (1U << MOVED_COUNT_SHIFT);
+    tally_moved(hart, pc, hart->region.end - left_steps - steps, &label);
 }
 
 /* -- Stubs ------------------------------------------------------------------------------------- */

@@ -46,9 +46,10 @@ struct region_block {
     unsigned offset; /* [bytes] of its first instruction in the page */
     unsigned weight; /* how often it ran before */
     unsigned ir_start, ir_count;
-    uint16_t dirty;      /* homes that may hold something new where it begins */
-    uint16_t live;       /* homes that have to hold something there */
-    uint32_t run, label; /* of a tally */
+    uint16_t dirty; /* homes that may hold something new where it begins */
+    uint16_t live;  /* homes that have to hold something there */
+    uint32_t run;   /* of a tally */
+    struct tally_label label;
     struct x64_label head;
 };
 
@@ -118,7 +119,8 @@ bool region_find(struct jit_region *region, const struct code_cache *code, struc
 
 struct jit;
 
-enum { SITE_BITS = 20, MOVED_COUNT_SHIFT = 16 };
+enum { SITE_BITS = 20 };
+enum { MOVED_COUNT_SHIFT = 12, MOVED_WHOLE = 1 << 29, MOVED_STARTS = 1 << 30 };
 
 /** Appends a site. @return Its index. */
 uint32_t jit_site(struct jit *jit, const struct site *site);
@@ -178,8 +180,9 @@ struct stubs {
     struct x64_label far;       /* to the code for address rax, or back to C */
     struct x64_label interpret; /* run a site in the interpreter: ecx is its number and, from bit
                                    SITE_BITS on, the set of homes that are dirty */
-    struct x64_label moved; /* the label is edx, of the block that ecx says: its offset in the page,
-                                   from bit MOVED_COUNT_SHIFT on its steps; homes are as they are */
+    struct x64_label moved;     /* to a block, with the label's value in edx; in ecx its offset in
+                                   the page, from bit MOVED_COUNT_SHIFT on its steps, and the
+                                   label's other fields at their bits; homes stay as they are */
     struct x64_label second_read, second_write; /* a TLB's second way; see emit_mem.c */
     struct x64_label probe_read, probe_write;   /* a whole look at the TLB */
 };
