@@ -319,26 +319,37 @@ const struct code_place *functions_place(const struct profiling *profiling, uint
 
 /* -- Telling ----------------------------------------------------------------------------------- */
 
-/** @param module  PROFILE_NONE: not known. */
-static uint32_t function_nameless(const struct telling *telling, uint32_t module,
-                                  uint64_t address) {
-    return profile_add_function(
-        telling->profile,
-        &(struct profile_function){.module = module, .address = page_of(address)});
+/** What has no name is told by the page of its offset. @param module  PROFILE_NONE: not known. */
+static struct function_place function_nameless(const struct telling *telling, uint32_t module,
+                                               const struct place *place) {
+    return (struct function_place){
+        .function = profile_add_function(
+            telling->profile,
+            &(struct profile_function){.module = module, .address = page_of(place->offset)}),
+        .same_bytes = min_u64(place->same_bytes, PAGE_BYTES - place->offset % PAGE_BYTES)};
 }
 
 /** What symbols say of a place in a module. */
-static uint32_t function_in(const struct telling *telling, uint32_t module,
-                            const struct place *place) {
-    if (place->symbol == NULL) {
-        return function_nameless(telling, module, place->offset);
+static struct function_place function_in(const struct telling *telling, uint32_t module,
+                                         const struct place *place) {
+    const struct symbol *symbol = place->symbol;
+    if (symbol == NULL) {
+        return function_nameless(telling, module, place);
     }
-    return profile_add_function(telling->profile, &(struct profile_function){
-                                                      .name = place->symbol->name,
-                                                      .module = module,
-                                                      .address = place->symbol->address,
-                                                      .size_bytes = place->symbol->size_bytes,
-                                                  });
+    return (struct function_place){.function =
+                                       profile_add_function(telling->profile,
+                                                            &(struct profile_function){
+                                                                .name = symbol->name,
+                                                                .module = module,
+                                                                .address = symbol->address,
+                                                                .size_bytes = symbol->size_bytes,
+                                                            }),
+                                   .same_bytes = place->same_bytes};
+}
+
+static struct function_place function_unknown(const struct telling *telling, uint64_t address) {
+    struct place nowhere = {.offset = address, .same_bytes = UINT64_MAX - address};
+    return function_nameless(telling, PROFILE_NONE, &nowhere);
 }
 
 static uint32_t module_tell(const struct telling *telling, const char *name, const char *build) {
@@ -357,13 +368,14 @@ static void place_first(const struct profiling *profiling, struct code_place *pl
     }
 }
 
-static uint32_t function_user(const struct telling *telling, const struct code_place *met) {
+static struct function_place function_user(const struct telling *telling,
+                                           const struct code_place *met) {
     struct code_place found = *met;
     const struct code_place *place = &found;
     place_first(telling->profiling, &found);
     const struct binary *binary = place->binary;
     if (binary == NULL) {
-        return function_nameless(telling, PROFILE_NONE, place->pc);
+        return function_unknown(telling, place->pc);
     }
     char build[2 * BUILD_ID_BYTES_MAX + 1] = "";
     for (size_t i = 0; i < binary->build_id_bytes; i++) {
@@ -375,17 +387,19 @@ static uint32_t function_user(const struct telling *telling, const struct code_p
 }
 
 /* Without an operating system firmware and program are one. */
-uint32_t functions_tell(const struct telling *telling, const struct code_place *place) {
+struct function_place functions_tell(const struct telling *telling,
+                                     const struct code_place *place) {
     const struct profiling *profiling = telling->profiling;
     if (profiling->view != NULL && place->priv == PRIV_U) {
         return function_user(telling, place);
     }
     if (profiling->view != NULL && place->priv == PRIV_M) {
-        return function_nameless(telling, module_tell(telling, "firmware", NULL), 0);
+        struct place firmware = {.same_bytes = UINT64_MAX};
+        return function_nameless(telling, module_tell(telling, "firmware", NULL), &firmware);
     }
     vaddr address = linked_address(profiling, place->pc, place->at);
     struct place there = symbols_at(profiling->symbols, address);
     return there.module == NULL
-               ? function_nameless(telling, PROFILE_NONE, address)
+               ? function_nameless(telling, PROFILE_NONE, &there)
                : function_in(telling, module_tell(telling, there.module, NULL), &there);
 }

@@ -9,18 +9,60 @@ struct sum {
     int64_t steps, unretired;
 };
 
-static void count_tell(void *owner, const struct tally_context *context,
-                       const struct tally_count *count) {
-    struct telling *telling = owner;
-    enum privilege priv = (enum privilege)context->priv;
+/** What was found out of a run. A run is met for each of its instructions, in each context. */
+struct recent {
+    vaddr pc;
+    uint64_t same_bytes; /* 0: nothing yet */
+    uint32_t function;
+};
+
+/** Of what has no run of its own nothing is kept: it differs by context. */
+static uint32_t function_of(struct telling *telling, uint8_t priv,
+                            const struct tally_count *count) {
+    telling->recent =
+        zeroed_room(telling->recent, &telling->recent_room, count->run, sizeof *telling->recent);
+    struct recent *recent = &telling->recent[count->run];
+    if (count->pc >= recent->pc && count->pc - recent->pc < recent->same_bytes) {
+        return recent->function;
+    }
     struct code_place place = *functions_place(telling->profiling, count->run);
     place.pc = count->pc;
     place.at = count->at;
-    place.priv = context->priv;
-    uint32_t root = profile_add_root(telling->profile, (uint16_t)context->hart,
-                                     tasks_tell(telling, context->task, priv));
-    uint32_t call = profile_add_call(telling->profile, root, functions_tell(telling, &place),
-                                     (enum profile_mode)priv);
+    place.priv = priv;
+    struct function_place found = functions_tell(telling, &place);
+    if (count->run != TALLY_ANY) {
+        *recent = (struct recent){count->pc, found.same_bytes, found.function};
+    }
+    return found.function;
+}
+
+/** @return The model's context. */
+static uint32_t call_of(struct telling *telling, const struct tally_context *context,
+                        uint32_t function) {
+    struct stack_place *last = &telling->last;
+    bool same = last->set && last->hart == context->hart && last->task == context->task &&
+                last->priv == context->priv;
+    if (same && last->function == function) {
+        return last->call;
+    }
+    if (!same) {
+        enum privilege priv = (enum privilege)context->priv;
+        *last = (struct stack_place){
+            .hart = context->hart, .task = context->task, .priv = context->priv};
+        last->root = profile_add_root(telling->profile, (uint16_t)context->hart,
+                                      tasks_tell(telling, context->task, priv));
+    }
+    last->function = function;
+    last->call =
+        profile_add_call(telling->profile, last->root, function, (enum profile_mode)context->priv);
+    last->set = true;
+    return last->call;
+}
+
+static void count_tell(void *owner, const struct tally_context *context,
+                       const struct tally_count *count) {
+    struct telling *telling = owner;
+    uint32_t call = call_of(telling, context, function_of(telling, context->priv, count));
     telling->sums = zeroed_room(telling->sums, &telling->sum_room, call, sizeof *telling->sums);
     telling->sums[call].steps += count->steps;
     telling->sums[call].unretired += count->unretired;
@@ -40,7 +82,7 @@ static uint32_t node_function(struct tree_telling *tree, uint32_t id) {
         zeroed_room(tree->functions, &tree->function_room, id, sizeof *tree->functions);
     if (tree->functions[id] == 0) {
         const struct code_place *place = functions_place(tree->telling.profiling, id);
-        tree->functions[id] = 1 + functions_tell(&tree->telling, place);
+        tree->functions[id] = 1 + functions_tell(&tree->telling, place).function;
     }
     return tree->functions[id] - 1;
 }
@@ -100,4 +142,5 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
         }
     }
     free(telling.sums);
+    free(telling.recent);
 }

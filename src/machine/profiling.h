@@ -41,6 +41,20 @@ struct code_ids {
     uint32_t *slots; /* 1 + id by hash, or 0 */
 };
 
+/** The model's function for code. */
+struct function_place {
+    uint32_t function;
+    uint64_t same_bytes; /* so many bytes from there on, and maybe more, are of it too */
+};
+
+/** What the last count went to: the next one mostly goes there too. */
+struct stack_place {
+    unsigned hart;
+    uint32_t task, root, function, call;
+    uint8_t priv;
+    bool set;
+};
+
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
@@ -61,6 +75,9 @@ struct telling {
     struct profile *profile;
     struct sum *sums; /* by context */
     size_t sum_room;
+    struct recent *recent; /* by run */
+    size_t recent_room;
+    struct stack_place last;
 };
 
 /** An array whose entries are all zeros until they are set: makes room for that of index @p idx.
@@ -89,8 +106,8 @@ void functions_space_change(struct profiling *profiling, const struct space *spa
 /** All that can be known of places is known by now: no code runs any more. */
 void functions_settle(struct profiling *profiling);
 void functions_free(struct profiling *profiling);
-/** The model's function for a place. */
-uint32_t functions_tell(const struct telling *telling, const struct code_place *place);
+/** What is at a place. */
+struct function_place functions_tell(const struct telling *telling, const struct code_place *place);
 /** The file of the place of that index, if it has one. */
 const struct code_place *functions_place(const struct profiling *profiling, uint32_t idx);
 

@@ -55,6 +55,7 @@ struct place {
     const struct symbol *symbol; /* NULL: the module has no name for it */
     const char *module;          /* NULL: it is in none */
     uint64_t offset;             /* from the symbol, else from the module's start, else from 0 */
+    uint64_t same_bytes;         /* so many from here on, if not more, differ in the offset alone */
 };
 
 struct place symbols_at(const struct symbols *symbols, uint64_t address);

@@ -303,8 +303,8 @@ const struct symbol *symbols_find(const struct symbols *symbols, const char *nam
     return strcmp(symbol->name, name) == 0 ? symbol : NULL;
 }
 
-/* The owner that begins nearest before the address and reaches it: rule 4. */
-static const struct symbol *owner_of(const struct symbols *symbols, uint64_t address) {
+/* The first that begins behind the address. */
+static size_t idx_behind(const struct symbols *symbols, uint64_t address) {
     size_t low = 0, high = symbols->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -314,28 +314,47 @@ static const struct symbol *owner_of(const struct symbols *symbols, uint64_t add
             high = middle;
         }
     }
-    while (low > 0 && symbols->entries[low - 1].reach > address) {
-        const struct entry *entry = &symbols->entries[--low];
+    return low;
+}
+
+/* The owner that begins nearest before the address and reaches it: rule 4.
+ * @param behind  The first that begins behind the address. */
+static const struct entry *owner_of(const struct symbols *symbols, uint64_t address,
+                                    size_t behind) {
+    while (behind > 0 && symbols->entries[behind - 1].reach > address) {
+        const struct entry *entry = &symbols->entries[--behind];
         if (entry->symbol.owner && end_of(entry) > address) {
-            return &entry->symbol;
+            return entry;
         }
     }
     return NULL;
 }
 
-struct place symbols_at(const struct symbols *symbols, uint64_t address) {
-    const struct symbol *symbol = owner_of(symbols, address);
-    if (symbol != NULL) {
-        return (struct place){
-            .symbol = symbol, .module = symbol->module, .offset = address - symbol->address};
-    }
+/* What no symbol holds, and nothing from behind it on. */
+static struct place module_at(const struct symbols *symbols, uint64_t address, uint64_t end) {
     for (unsigned i = 0; i < symbols->module_count; i++) {
         const struct module *module = &symbols->modules[i];
         if (address >= module->start && address < module->end) {
-            return (struct place){.module = module->name, .offset = address - module->start};
+            return (struct place){.module = module->name,
+                                  .offset = address - module->start,
+                                  .same_bytes = min_u64(end, module->end) - address};
         }
+        end = address < module->start ? min_u64(end, module->start) : end;
     }
-    return (struct place){.offset = address};
+    return (struct place){.offset = address, .same_bytes = end - address};
+}
+
+struct place symbols_at(const struct symbols *symbols, uint64_t address) {
+    size_t behind = idx_behind(symbols, address);
+    uint64_t end = behind < symbols->count ? symbols->entries[behind].symbol.address : UINT64_MAX;
+    const struct entry *owner = owner_of(symbols, address, behind);
+    if (owner == NULL) {
+        return module_at(symbols, address, end);
+    }
+    return (struct place){.symbol = &owner->symbol,
+                          .module = owner->symbol.module,
+                          .offset = address - owner->symbol.address,
+                          .same_bytes = min_u64(end, end_of(owner)) - address};
 }
 
 const char *place_text(const struct place *place, char text[PLACE_CHARS_MAX]) {

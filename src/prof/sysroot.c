@@ -248,12 +248,15 @@ static struct program *program_of(struct sysroot *sysroot, const struct binary *
 
 struct place sysroot_at(struct sysroot *sysroot, const struct binary *binary, uint64_t offset) {
     struct place nameless = {.module = module_of(binary->path), .offset = offset};
+    nameless.same_bytes = sysroot == NULL ? UINT64_MAX - offset : 0;
     const struct program *program = sysroot == NULL ? NULL : program_of(sysroot, binary);
     for (unsigned i = 0; program != NULL && i < program->part_count; i++) {
         const struct part *part = &program->parts[i];
         if (offset >= part->offset && offset - part->offset < part->size_bytes) {
-            struct place place =
-                symbols_at(program->symbols, part->address + (offset - part->offset));
+            uint64_t inside = offset - part->offset;
+            struct place place = symbols_at(program->symbols, part->address + inside);
+            nameless.same_bytes = min_u64(place.same_bytes, part->size_bytes - inside);
+            place.same_bytes = nameless.same_bytes;
             return place.symbol != NULL ? place : nameless;
         }
     }

@@ -148,6 +148,9 @@ static void test_settles_again_after_more(void **state) {
     symbols_settle(symbols);
     assert_int_equal(symbols_find(symbols, "a", 0)->size_bytes, 0x800);
     assert_string_equal(symbols_at(symbols, 0x1900).module, "two");
+    assert_int_equal(symbols_at(symbols, 0xf00).same_bytes, 0x100);
+    assert_int_equal(symbols_at(symbols, 0x1000).same_bytes, 0x800);
+    assert_int_equal(symbols_at(symbols, UINT64_MAX).same_bytes, 0);
     symbols_free(symbols);
 }
 
@@ -183,10 +186,20 @@ static void entry_draw(struct symbol_entry *entry, char name[8], size_t idx, uin
 }
 
 static void owners_check(const struct symbols *symbols, uint64_t seed) {
+    struct place same = {0};
     for (uint64_t address = 0xff0; address < 0x1010 + RANDOM_SPAN + 100; address++) {
         struct place place = symbols_at(symbols, address);
         if (place.symbol != slow_owner(symbols, address)) {
             fail_msg("seed %" PRIu64 ": another owner of %" PRIx64, seed, address);
+        }
+        assert_true(place.same_bytes > 0);
+        if (same.same_bytes > 1) { /* what was said of the address before holds for this one */
+            assert_ptr_equal(place.symbol, same.symbol);
+            assert_ptr_equal(place.module, same.module);
+            assert_int_equal(place.offset, same.offset + 1);
+            same = (struct place){same.symbol, same.module, place.offset, same.same_bytes - 1};
+        } else {
+            same = place;
         }
     }
     /* Labels never reach over the next owner, and never own what lies in a sized one. */
