@@ -19,11 +19,10 @@ static enum status source_bad(const struct symbol_source *source, const char *de
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
-/* Reads up to size_bytes. @return How many; -1 with errno. */
-static ssize_t descriptor_read(int descriptor, uint8_t *bytes, size_t size_bytes) {
+ssize_t descriptor_read(int descriptor, uint8_t *bytes, size_t size_bytes, int64_t at) {
     size_t have = 0;
     while (have < size_bytes) {
-        ssize_t got = pread(descriptor, bytes + have, size_bytes - have, (off_t)have);
+        ssize_t got = pread(descriptor, bytes + have, size_bytes - have, at + (int64_t)have);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -50,7 +49,7 @@ const char *object_read(int descriptor, uint8_t **bytes, size_t *size_bytes) {
     }
     *bytes = malloc((size_t)there.st_size);
     ensure(*bytes != NULL);
-    ssize_t got = descriptor_read(descriptor, *bytes, (size_t)there.st_size);
+    ssize_t got = descriptor_read(descriptor, *bytes, (size_t)there.st_size, 0);
     if (got <= 0) {
         free(*bytes);
         return "cannot be read; check the disk it is on";

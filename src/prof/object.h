@@ -3,10 +3,14 @@
 #ifndef PROF_OBJECT_H
 #define PROF_OBJECT_H
 
+#include <sys/types.h>
+
 #include "base/base.h"
 
 /* -- object.c ---------------------------------------------------------------------------------- */
 
+/** Reads up to so many bytes of an open file. @return How many; -1 with errno. */
+ssize_t descriptor_read(int descriptor, uint8_t *bytes, size_t size_bytes, int64_t at);
 /**
  * Reads a whole open file of at most SYMBOL_FILE_BYTES_MAX.
  * @param bytes  Set; free() them.
@@ -22,8 +26,10 @@ const char *object_read(int descriptor, uint8_t **bytes, size_t *size_bytes);
 /** An image of a disk with a file system of the ext family. */
 struct ext_disk;
 
-/** @errors STATUS_BAD_INPUT */
+/** Opens the image, and reads nothing of it. @errors STATUS_BAD_INPUT */
 enum status ext_disk_open(const char *path, struct ext_disk **disk, struct error *error);
+/** Finds the file system, once, before anything is read. @errors STATUS_BAD_INPUT */
+enum status ext_disk_look(struct ext_disk *disk, struct error *error);
 /** NULL is fine. */
 void ext_disk_close(struct ext_disk *disk);
 /** As object_read(), for the file at a path in the image; links are followed inside it. */

@@ -179,11 +179,17 @@ const struct range *space_at(const struct space *space, uint64_t address);
 /** The guest's files at the guest's paths. They are read when they are first asked for. */
 struct sysroot;
 
+/** How a sysroot is told that is on a disk. */
+#define SYSROOT_DISK "disk:"
+
 /**
+ * Opens it, and looks at nothing in it.
  * @param path  A folder; or "disk:" and an image with an ext2, ext3 or ext4 file system.
  * @errors STATUS_BAD_INPUT
  */
 enum status sysroot_open(const char *path, struct sysroot **sysroot, struct error *error);
+/** Is there a file system? To be asked once, before anything else is. @errors STATUS_BAD_INPUT */
+enum status sysroot_look(struct sysroot *sysroot, struct error *error);
 /** NULL is fine. */
 void sysroot_free(struct sysroot *sysroot);
 
@@ -194,8 +200,8 @@ void sysroot_free(struct sysroot *sysroot);
  */
 struct place sysroot_at(struct sysroot *sysroot, const struct binary *binary, uint64_t offset);
 
-/** Why there are no symbols for some binaries: one line each, in the order in which they were asked
- * for. @return NULL when @p idx is not below their number. */
+/** Why there are no symbols for some binaries: one line each, of printable characters, in the order
+ * in which they were asked for. @return NULL when @p idx is not below their number. */
 const char *sysroot_defect(const struct sysroot *sysroot, size_t idx);
 
 /* -- linux.c: processes of a Linux guest ------------------------------------------------------- */

@@ -49,8 +49,10 @@ static enum status folder_open(const char *path, int *folder, struct error *erro
 enum status sysroot_open(const char *path, struct sysroot **sysroot, struct error *error) {
     int folder = -1;
     struct ext_disk *disk = NULL;
-    enum status status = strncmp(path, "disk:", 5) == 0 ? ext_disk_open(path + 5, &disk, error)
-                                                        : folder_open(path, &folder, error);
+    size_t kind_chars = strlen(SYSROOT_DISK);
+    enum status status = strncmp(path, SYSROOT_DISK, kind_chars) == 0
+                             ? ext_disk_open(path + kind_chars, &disk, error)
+                             : folder_open(path, &folder, error);
     if (status != STATUS_OK) {
         return status;
     }
@@ -61,6 +63,10 @@ enum status sysroot_open(const char *path, struct sysroot **sysroot, struct erro
     opened->last = &opened->programs;
     *sysroot = opened;
     return STATUS_OK;
+}
+
+enum status sysroot_look(struct sysroot *sysroot, struct error *error) {
+    return sysroot->disk == NULL ? STATUS_OK : ext_disk_look(sysroot->disk, error);
 }
 
 void sysroot_free(struct sysroot *sysroot) {
@@ -98,7 +104,8 @@ static const char *file_read_inside(const struct sysroot *sysroot, const char *p
     if (descriptor < 0) {
         return errno == ENOENT || errno == ENOTDIR
                    ? OBJECT_MISSING
-                   : "cannot be read in the sysroot; check its permissions";
+                   : "cannot be read in the sysroot; check its permissions, and that the host has "
+                     "Landlock (else --no-sandbox)";
     }
     const char *defect = object_read(descriptor, bytes, size_bytes);
     close(descriptor);
@@ -117,9 +124,13 @@ static const char *hex_of(const struct binary *binary, char text[HEX_CHARS_MAX])
     return text;
 }
 
+/* Paths are the guest's, and may hold anything, a terminal's commands too. */
 static void defect_set(struct program *program, const char *defect) {
-    int length = asprintf(&program->defect, "%s: %s", program->binary.path, defect);
+    int length = asprintf(&program->defect, "%.400s: %s", program->binary.path, defect);
     ensure(length >= 0);
+    for (char *at = program->defect; *at != '\0'; at++) {
+        *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+    }
 }
 
 /* Is the file the one that the guest has? Where either has no id, nothing speaks against it. */
@@ -133,11 +144,12 @@ static bool same_build(struct program *program, const struct elf *elf) {
         return true;
     }
     char wanted[HEX_CHARS_MAX], found[HEX_CHARS_MAX];
-    int length = asprintf(&program->defect,
-                          "%s: the guest has build %s, the sysroot %s; give the sysroot that the "
-                          "guest was made from",
-                          guest->path, hex_of(guest, wanted), hex_of(&there, found));
-    ensure(length >= 0);
+    char defect[200 + 2 * HEX_CHARS_MAX];
+    snprintf(
+        defect, sizeof defect,
+        "the guest has build %s, the sysroot %s; give the sysroot that the guest was made from",
+        hex_of(guest, wanted), hex_of(&there, found));
+    defect_set(program, defect);
     return false;
 }
 

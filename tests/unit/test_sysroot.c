@@ -14,6 +14,7 @@
 
 #include "elf_test.h"
 #include "prof/prof.h"
+#include "profile_test.h"
 
 /* A folder that is gone at the end. */
 struct folder {
@@ -95,6 +96,7 @@ static struct sysroot *sysroot_of(void **state) {
     struct sysroot *sysroot;
     struct error error;
     assert_int_equal(sysroot_open(path_in(*state, "/root", path), &sysroot, &error), STATUS_OK);
+    assert_int_equal(sysroot_look(sysroot, &error), STATUS_OK);
     return sysroot;
 }
 
@@ -183,21 +185,27 @@ static void test_what_is_no_file_has_no_symbols(void **state) {
     sysroot_free(NULL);
 }
 
+static const char *disk_make(const struct folder *folder, char path[PATH_MAX]) {
+    char command[PATH_MAX];
+    snprintf(command, sizeof command,
+             "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 -d '%.1000s/root' '%.1000s/disk' 8M "
+             ">/dev/null 2>&1",
+             folder->path, folder->path);
+    return system(command) == 0 ? path_in(folder, "/disk", path) : NULL;
+}
+
 /* The same files, on a disk. */
 static void test_disks_have_files_too(void **state) {
     const struct folder *folder = *state;
-    char command[PATH_MAX], path[PATH_MAX];
-    snprintf(command, sizeof command,
-             "PATH=$PATH:/sbin:/usr/sbin mke2fs -q -t ext4 -d '%.1000s/root' '%.1000s/disk' 8M "
-             ">/dev/null 2>&1",
-             folder->path, folder->path);
-    if (system(command) != 0) {
+    char path[PATH_MAX];
+    if (disk_make(folder, path) == NULL) {
         skip(); /* no mke2fs here */
     }
     snprintf(path, sizeof path, "disk:%.3000s/disk", folder->path);
     struct sysroot *sysroot;
     struct error error;
     assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_OK);
+    assert_int_equal(sysroot_look(sysroot, &error), STATUS_OK);
     struct binary tool = binary_of("/usr/bin/tool", 0x11);
     assert_at(sysroot, &tool, CODE + 4, "work+0x4");
     struct binary library = binary_of("/lib/libz.so.1", 0x22);
@@ -214,11 +222,66 @@ static void test_disks_have_files_too(void **state) {
     }
     sysroot_free(sysroot);
     snprintf(path, sizeof path, "disk:%.3000s/secret", folder->path);
-    assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_BAD_INPUT);
+    assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_OK);
+    assert_int_equal(sysroot_look(sysroot, &error), STATUS_BAD_INPUT);
+    sysroot_free(sysroot);
     assert_non_null(strstr(error.text, "/secret: has no ext2, ext3 or ext4 file system"));
     snprintf(path, sizeof path, "disk:%.3000s/none", folder->path);
     assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_BAD_INPUT);
-    assert_non_null(strstr(error.text, "/none: No such file or directory; check the path"));
+    assert_non_null(strstr(error.text, "/none: No such file or directory; name an image"));
+}
+
+/* Other bytes where there are some, which is mostly where the file system keeps its own. */
+static void damage(uint8_t *bytes, size_t from, size_t size_bytes, uint64_t *random) {
+    enum { DAMAGES = 100 };
+    for (int count = 0; count < DAMAGES;) {
+        uint8_t *at = &bytes[from + (random_next(random) >> 20) % (size_bytes - from)];
+        count += *at != 0;
+        *at = *at == 0 ? 0 : (uint8_t)(random_next(random) >> 32);
+    }
+}
+
+/* Whatever a disk holds, it is a line and no crash. */
+static void test_damaged_disks_are_told(void **state) {
+    enum { BYTES = 8 << 20, SUPERBLOCK_END = 2048, TRIES = 60 };
+    char path[PATH_MAX], spec[PATH_MAX + 8];
+    if (disk_make(*state, path) == NULL) {
+        skip();
+    }
+    uint8_t *sound = malloc(BYTES), *bytes = malloc(BYTES);
+    FILE *file = fopen(path, "r+b");
+    assert_true(sound != NULL && bytes != NULL && file != NULL);
+    assert_int_equal(fread(sound, 1, BYTES, file), BYTES);
+    snprintf(spec, sizeof spec, "disk:%.3000s", path);
+    uint64_t random = 7;
+    for (int i = 0; i < TRIES; i++) {
+        memcpy(bytes, sound, BYTES);
+        damage(bytes, i % 4 == 0 ? 0 : SUPERBLOCK_END, BYTES, &random);
+        rewind(file);
+        assert_int_equal(fwrite(bytes, 1, BYTES, file), BYTES);
+        assert_int_equal(fflush(file), 0);
+        struct sysroot *sysroot;
+        struct error error;
+        assert_int_equal(sysroot_open(spec, &sysroot, &error), STATUS_OK);
+        if (sysroot_look(sysroot, &error) == STATUS_OK) {
+            struct binary tool = binary_of("/usr/bin/tool", 0x11);
+            (void)sysroot_at(sysroot, &tool, CODE); /* its own bytes may be others by now */
+        }
+        sysroot_free(sysroot);
+    }
+    fclose(file);
+    free(sound);
+    free(bytes);
+}
+
+/* Names that the guest chose come out as text. */
+static void test_paths_are_no_commands(void **state) {
+    struct sysroot *sysroot = sysroot_of(state);
+    struct binary hostile = binary_of("/bin/\033[2J\n\177x", 0x11);
+    (void)sysroot_at(sysroot, &hostile, CODE);
+    assert_string_equal(sysroot_defect(sysroot, 0),
+                        "/bin/?[2J??x: is not in the sysroot; put it there to see its functions");
+    sysroot_free(sysroot);
 }
 
 static void test_folders_that_are_none_are_refused(void **state) {
@@ -240,6 +303,8 @@ int main(void) {
         cmocka_unit_test(test_says_once_what_does_not_fit),
         cmocka_unit_test(test_what_is_no_file_has_no_symbols),
         cmocka_unit_test(test_disks_have_files_too),
+        cmocka_unit_test(test_damaged_disks_are_told),
+        cmocka_unit_test(test_paths_are_no_commands),
         cmocka_unit_test(test_folders_that_are_none_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
