@@ -47,6 +47,7 @@ test | soak) suites="
     boot-sleep    tests/boot/run.sh sleep $tier
     boot-record   tests/boot/record.sh $tier
     boot-symbols  tests/boot/symbols.sh
+    boot-names    tests/boot/names.sh
     share         tests/share/run.sh
     report        tests/report/run.sh
     boot-ends     tests/boot/run.sh ends $tier

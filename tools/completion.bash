@@ -19,6 +19,7 @@ _sandglass_explore='until-fail fail-on jobs'
 # Besides those of run; and instead of them.
 _sandglass_record='log hash-every snapshot-every'
 _sandglass_snapshot='file'
+_sandglass_profile='count output sysroot'
 _sandglass_restore='kernel initrd bios elf signature console chaos until-fail fail-on jobs engine
     jit-cache snapshot-memory stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
     no-sandbox help'
@@ -160,6 +161,10 @@ _sandglass_value() {
         fi
         ;;
     share) _sandglass_share "$value" ;;
+    sysroot)
+        mapfile -t COMPREPLY < <(compgen -W 'disk:' -d -- "$value")
+        compopt -o filenames
+        ;;
     icount) _sandglass_icount "$value" ;;
     hart) _sandglass_hart "$value" ;;
     time) _sandglass_reply "$value" lockstep lockstep,monotonic={on,off} token free ;;
@@ -245,7 +250,7 @@ _sandglass() {
     verify)
         _sandglass_run_word "$word" "${words[-1]}" "against hash-every $_sandglass_run"
         ;;
-    profile) _sandglass_run_word "$word" "${words[-1]}" "count output $_sandglass_run" ;;
+    profile) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_profile $_sandglass_run" ;;
     record)
         _sandglass_run_word "$word" "${words[-1]}" \
             "$_sandglass_record $_sandglass_explore $_sandglass_run"

@@ -83,7 +83,8 @@ struct outside {
     struct console *serials[SERIALS_MAX - 1];
     struct console *virtconsoles[VIRTCONSOLES_MAX];
     struct shared_folder shares[SHARES_MAX];
-    struct console *gdb; /* where a debugger comes to, or NULL */
+    struct console *gdb;     /* where a debugger comes to, or NULL */
+    struct sysroot *sysroot; /* NULL: there is none */
 };
 
 /** Do they go together, and with the rest? */
@@ -99,6 +100,19 @@ size_t outside_consoles(const struct outside *outside,
                         struct console *consoles[OUTSIDE_CONSOLES_MAX]);
 /** What consoles ask system calls for: enum sandbox_group. */
 unsigned outside_groups(const struct outside *outside);
+
+/* -- names.c: files with names for what is executed -------------------------------------------- */
+
+/** Part of outside_open(): opens them, and reads none. */
+enum status names_open(struct run_options *options, struct error *error);
+/** Part of outside_close(). */
+void names_close(struct run_options *options);
+/** First look at them, where the run is shut in. @errors STATUS_BAD_INPUT */
+enum status names_look(const struct run_options *options, struct error *error);
+/** The folder whose files are read during a run, or NULL. */
+const char *names_folder(const struct run_options *options);
+/** At the end: prints a line for each file without names, if they are not too many. */
+void names_defects_tell(const struct run_options *options);
 
 /* -- output.c: files that are written as a whole or not at all --------------------------------- */
 
@@ -185,6 +199,8 @@ enum sandbox_group {
     SANDBOX_NAMES = 1 << 6, /* of hosts: sandbox_enter() adds it to a network where it can */
     SANDBOX_SHARE = 1 << 7,
     SANDBOX_CHANGES = 1 << 8, /* to shared folders */
+    SANDBOX_SYSROOT = 1 << 9,
+    SANDBOX_BELOW = 1 << 10, /* the sysroot: sandbox_enter() adds it where it can */
 };
 
 /** Part of the host's file system that stays in reach. */
@@ -253,6 +269,7 @@ struct run_options {
     const char *against;           /* --against: an engine, or NULL */
     struct profile_plan profile_plan; /* of profile: what is looked at */
     const char *profile_path;      /* --output of profile, or NULL */
+    const char *sysroot;           /* --sysroot, or NULL */
     bool verifies;                 /* --verify */
     uint64_t snapshot_steps;       /* --snapshot-every; 0: not given */
     uint64_t from_steps;           /* --from; 0: not given */

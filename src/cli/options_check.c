@@ -212,6 +212,10 @@ static enum status profile_check(const struct run_options *options, struct error
                         "counts each step once, under --time lockstep: drop --time, --gdb, "
                         "--rewind, --engine check, --no-accounting");
     }
+    if (options->sysroot != NULL && machine->kernel == NULL) {
+        return conflict(error, "--sysroot",
+                        "names the programs of a Linux guest, and there is no --kernel; drop it");
+    }
     return STATUS_OK;
 }
 

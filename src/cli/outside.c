@@ -132,7 +132,10 @@ enum status outside_open(struct run_options *options, struct error *error) {
         options->machine.net = net_open(replays ? NULL : &options->network.user, error);
         status = options->machine.net == NULL ? error->status : STATUS_OK;
     }
-    return status == STATUS_OK ? shares_open(options, error) : status;
+    if (status == STATUS_OK) {
+        status = shares_open(options, error);
+    }
+    return status == STATUS_OK ? names_open(options, error) : status;
 }
 
 void outside_close(struct run_options *options) {
@@ -148,6 +151,7 @@ void outside_close(struct run_options *options) {
         share_close(outside->shares[i].share);
     }
     net_close(options->machine.net);
+    names_close(options);
     console_close(outside->gdb);
 }
 

@@ -90,7 +90,10 @@ static void run_tell(struct machine *machine, const struct run_options *options,
 
 enum status profile_begin(struct machine *machine, const struct run_options *options,
                           struct error *error) {
-    return machine_profile(machine, &options->profile_plan, error);
+    struct profile_plan plan = options->profile_plan;
+    plan.sysroot = options->outside.sysroot;
+    enum status status = names_look(options, error);
+    return status == STATUS_OK ? machine_profile(machine, &plan, error) : status;
 }
 
 enum status profile_write(struct machine *machine, const struct run_options *options,
@@ -99,6 +102,7 @@ enum status profile_write(struct machine *machine, const struct run_options *opt
     struct buffer bytes = {0};
     run_tell(machine, options, end, profile);
     machine_profile_tell(machine, profile);
+    names_defects_tell(options);
     profile_settle(profile);
     profile_save(profile, &bytes);
     struct content content = {bytes.bytes, bytes.size_bytes};

@@ -88,21 +88,25 @@ static unsigned groups_wanted(const struct run_options *options) {
     for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         groups |= SANDBOX_SHARE | (options->shared[i].options.writable ? SANDBOX_CHANGES : 0);
     }
+    groups |= names_folder(options) != NULL ? SANDBOX_SYSROOT : 0;
     return groups;
 }
 
 /* A host that has no sandbox runs without one, and says so. */
 static enum status shut_in(void *owner, struct error *error) {
     const struct run_options *options = owner;
-    struct sandbox_folder folders[SHARES_MAX];
+    struct sandbox_folder folders[SHARES_MAX + 1];
     struct sandbox sandbox = {
         .groups = groups_wanted(options),
         .folders = folders,
-        .folder_count = options->command == COMMAND_REPLAY ? 0 : options->share_count,
     };
-    for (unsigned i = 0; i < options->share_count; i++) {
+    for (unsigned i = 0; i < options->share_count && options->command != COMMAND_REPLAY; i++) {
         const struct share_options *share = &options->shared[i].options;
-        folders[i] = (struct sandbox_folder){.path = share->path, .writable = share->writable};
+        folders[sandbox.folder_count++] =
+            (struct sandbox_folder){.path = share->path, .writable = share->writable};
+    }
+    if (names_folder(options) != NULL) {
+        folders[sandbox.folder_count++] = (struct sandbox_folder){.path = names_folder(options)};
     }
     if (!sandbox_enter(&sandbox, error)) {
         cli_fail(error);
@@ -294,9 +298,8 @@ static enum status snapshot_write(struct machine *machine, const struct run_opti
         (void)log_failed(options->log, error);
         return error->status;
     }
-    return options->log_fresh == NULL
-               ? STATUS_OK
-               : output_write(&options->outputs, OUTPUT_SNAPSHOT, "", error);
+    return options->log_fresh == NULL ? STATUS_OK
+                                      : output_write(&options->outputs, OUTPUT_SNAPSHOT, "", error);
 }
 
 /** sandglass snapshot: stopping is what was wanted. */

@@ -179,8 +179,9 @@ bool sandbox_enter(const struct sandbox *sandbox, struct error *error) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    if (landlock_enter(sandbox) && (groups & SANDBOX_NETWORK)) {
-        groups |= SANDBOX_NAMES;
+    if (landlock_enter(sandbox)) {
+        groups |= groups & SANDBOX_NETWORK ? SANDBOX_NAMES : 0;
+        groups |= groups & SANDBOX_SYSROOT ? SANDBOX_BELOW : 0;
     }
     sigaction(SIGSYS, &refused, NULL);
     int outcome = filter_load(groups);

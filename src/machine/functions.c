@@ -31,6 +31,7 @@ struct code_page_seen {
     uint32_t place; /* 1 + index; 0: none */
 };
 
+#define VDSO "[vdso]"
 #define KERNEL_BASE (BOARD_RAM_BASE + 0x200000)
 
 /* -- Meeting ----------------------------------------------------------------------------------- */
@@ -163,6 +164,45 @@ static vaddr linked_address(const struct profiling *profiling, vaddr pc, paddr a
     return moved ? at - KERNEL_BASE + profiling->kernel_virtual : pc;
 }
 
+/** Of the file that the kernel has for processes there is one, in its own data. */
+static void vdso_read(struct profiling *profiling) {
+    enum { VDSO_BYTES_MAX = 256 << 10 };
+    profiling->vdso = symbols_new();
+    const struct symbol *start = symbols_find(profiling->symbols, "vdso_start", 0);
+    const struct symbol *end = symbols_find(profiling->symbols, "vdso_end", 0);
+    if (start == NULL || end == NULL || end->address <= start->address ||
+        end->address - start->address > VDSO_BYTES_MAX) {
+        return;
+    }
+    struct symbol_source source = {
+        .path = VDSO, .module = VDSO, .size_bytes = end->address - start->address};
+    uint8_t *bytes = malloc(source.size_bytes);
+    ensure(bytes != NULL);
+    source.bytes = bytes;
+    if (tasks_kernel_read(profiling->machine, start->address, bytes, source.size_bytes)) {
+        (void)symbols_add_elf(profiling->vdso, &source, NULL);
+    }
+    free(bytes);
+}
+
+/** It is linked to begin at 0. */
+static struct place vdso_at(struct profiling *profiling, uint64_t offset) {
+    if (profiling->vdso == NULL) {
+        vdso_read(profiling);
+    }
+    struct place place = symbols_at(profiling->vdso, offset);
+    return place.symbol != NULL
+               ? place
+               : (struct place){.module = VDSO, .offset = offset, .same_bytes = place.same_bytes};
+}
+
+/** What is at an offset into a file that processes have mapped. */
+static struct place user_place(struct profiling *profiling, const struct binary *binary,
+                               uint64_t offset) {
+    return strcmp(binary->path, VDSO) == 0 ? vdso_at(profiling, offset)
+                                           : sysroot_at(profiling->plan.sysroot, binary, offset);
+}
+
 static void key_user(struct profiling *profiling, const struct hart *hart, vaddr pc,
                      struct code_key *key, struct tally_code_place *told) {
     const struct linux_task *task = linux_current(profiling->view, hart->id);
@@ -175,7 +215,7 @@ static void key_user(struct profiling *profiling, const struct hart *hart, vaddr
         return;
     }
     uint64_t offset = pc - range->start + range->offset;
-    struct place place = sysroot_at(profiling->plan.sysroot, range->binary, offset);
+    struct place place = user_place(profiling, range->binary, offset);
     key->binary = range->binary;
     key->named = place.symbol != NULL;
     key->address = key->named ? place.symbol->address : page_of(offset);
@@ -381,8 +421,7 @@ static struct function_place function_user(const struct telling *telling,
     for (size_t i = 0; i < binary->build_id_bytes; i++) {
         snprintf(build + 2 * i, 3, "%02x", binary->build_id[i]);
     }
-    struct place there =
-        sysroot_at(telling->profiling->plan.sysroot, binary, place->pc - place->minus);
+    struct place there = user_place(telling->profiling, binary, place->pc - place->minus);
     return function_in(telling, module_tell(telling, there.module, build), &there);
 }
 

@@ -55,6 +55,7 @@ void profiling_free(struct profiling *profiling) {
     if (profiling != NULL) {
         linux_view_free(profiling->view);
         symbols_free(profiling->symbols);
+        symbols_free(profiling->vdso);
         functions_free(profiling);
         free(profiling);
     }

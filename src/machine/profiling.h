@@ -59,6 +59,7 @@ struct profiling {
     struct machine *machine;
     struct profile_plan plan;
     struct symbols *symbols;
+    struct symbols *vdso;      /* what the kernel maps into processes; NULL: not known yet */
     struct linux_view *view;   /* NULL: what runs is no kernel */
     uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
     struct code_place *places; /* PROFILE_FLAT: by number of the run; CALLERS: by function id */

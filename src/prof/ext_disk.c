@@ -163,6 +163,8 @@ void ext_disk_close(struct ext_disk *disk) {
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
+static const char DAMAGED[] = "cannot be read; check the image's file system (e2fsck -fn)";
+
 /* @return false: it cannot be read, or not all of it. */
 static bool contents_read(ext2_file_t file, uint8_t *bytes, size_t size_bytes) {
     size_t have = 0;
@@ -186,7 +188,7 @@ static const char *file_read(ext2_file_t file, uint8_t **bytes, size_t *size_byt
     ensure(*bytes != NULL);
     if (!contents_read(file, *bytes, size)) {
         free(*bytes);
-        return "cannot be read; check the image's file system (e2fsck -fn)";
+        return DAMAGED;
     }
     *size_bytes = size;
     return NULL;
@@ -196,15 +198,21 @@ const char *ext_disk_read(struct ext_disk *disk, const char *path, uint8_t **byt
                           size_t *size_bytes) {
     ext2_ino_t number;
     struct ext2_inode inode;
-    if (ext2fs_namei_follow(disk->files, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &number) != 0) {
-        return OBJECT_MISSING;
+    errcode_t failure =
+        ext2fs_namei_follow(disk->files, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &number);
+    if (failure != 0) {
+        bool missing = failure == EXT2_ET_FILE_NOT_FOUND || failure == EXT2_ET_NO_DIRECTORY;
+        return missing ? OBJECT_MISSING : DAMAGED;
     }
-    if (ext2fs_read_inode(disk->files, number, &inode) != 0 || !LINUX_S_ISREG(inode.i_mode)) {
+    if (ext2fs_read_inode(disk->files, number, &inode) != 0) {
+        return DAMAGED;
+    }
+    if (!LINUX_S_ISREG(inode.i_mode)) {
         return "is not a regular file; give the sysroot that the guest was made from";
     }
     ext2_file_t file;
     if (ext2fs_file_open(disk->files, number, 0, &file) != 0) {
-        return "cannot be read; check the image's file system (e2fsck -fn)";
+        return DAMAGED;
     }
     const char *defect = file_read(file, bytes, size_bytes);
     ext2fs_file_close(file);

@@ -47,7 +47,7 @@ offers 'sandglass x' ''
 # -- Options of those who run machines: the program, the completion and the manual page name the
 # same ones.
 options=''
-for what in run record snapshot 'replay x.sgl' 'restore x.snap' verify; do
+for what in run record snapshot 'replay x.sgl' 'restore x.snap' verify profile; do
     expect 0 '' "${what% *}" --help
     taken=$(sed -n 's/^  --\([a-z-]*\) .*/--\1/p' stdout)
     completed "sandglass $what "

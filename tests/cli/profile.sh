@@ -102,5 +102,13 @@ expect_equal 'leaf, beside two harts that sleep' 17000 "$(told b.sgp leaf)"
     expect 64 'counts each step once' profile $program --count flat --engine check
     expect 64 '--output: is of sandglass profile' run $program --output a.sgp
     expect 74 'cannot be written' profile $program --count flat --output no/where.sgp
+    expect 64 '--sysroot names the programs of a Linux' profile $program --sysroot .
 }
+mkdir sysroot
+truncate -s 1M zeros
+for where in 'sysroot/none: No such file' 'disk:none: No such file' 'count.elf: Not a directory' \
+    'disk:sysroot: is no file' 'disk:zeros: has no ext2, ext3 or ext4'; do
+    expect 65 "^sandglass: --sysroot $where" profile --kernel count.elf --bios none \
+        --memory 16M --icount sleep=off --sysroot "${where%%: *}"
+done
 finish

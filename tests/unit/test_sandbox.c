@@ -4,6 +4,7 @@
 #include "sandbox_test.h"
 
 #include <errno.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -18,7 +19,8 @@
 
 enum {
     ALL_GROUPS = SANDBOX_BASE | SANDBOX_THREADS | SANDBOX_TERMINAL | SANDBOX_DISKS |
-                 SANDBOX_SOCKETS | SANDBOX_NETWORK | SANDBOX_SHARE | SANDBOX_CHANGES
+                 SANDBOX_SOCKETS | SANDBOX_NETWORK | SANDBOX_SHARE | SANDBOX_CHANGES |
+                 SANDBOX_SYSROOT
 };
 
 /** One line that names the call, and status 70. */
@@ -179,7 +181,8 @@ static const char *const base_calls =
 static const char *const group_calls =
     " clone clone3 set_robust_list rseq preadv pwrite64 pwritev fsync fdatasync fallocate accept "
     "accept4 recvfrom recvmsg sendto getsockopt setsockopt shutdown socket connect bind listen "
-    "sendmsg getsockname getpeername fcntl open openat readlinkat getdents64 mkdirat mknodat "
+    "sendmsg getsockname getpeername fcntl open openat openat2 readlinkat getdents64 mkdirat "
+    "mknodat "
     "linkat "
     "symlinkat unlinkat renameat renameat2 fchmod fchmodat utimensat ";
 
@@ -378,6 +381,57 @@ static void test_only_shared_folders_can_be_reached(void **state) {
     rmdir(folder);
 }
 
+/* What a filter cannot see of openat2() Landlock does: no other folder, no writing. */
+static int open_below(const void *of, uint64_t flags) {
+    struct open_how how = {.flags = flags, .mode = flags & O_CREAT ? 0600 : 0};
+    return syscall(SYS_openat2, AT_FDCWD, of, &how, sizeof how) >= 0 ? WORKED : errno;
+}
+
+static int read_below(void *path) {
+    return open_below(path, O_RDONLY);
+}
+
+static int write_below(void *path) {
+    return open_below(path, O_WRONLY);
+}
+
+static int create_below(void *path) {
+    return open_below(path, O_WRONLY | O_CREAT);
+}
+
+static void test_sysroots_are_read_and_nothing_else(void **state) {
+    (void)state;
+    SKIP_WITHOUT_SANDBOX();
+    bool landlock = landlock_works();
+    char folder[] = "/tmp/sandglass-XXXXXX", inside[64], fresh[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(inside, sizeof inside, "%s/inside", folder);
+    snprintf(fresh, sizeof fresh, "%s/fresh", folder);
+    close(open(inside, O_WRONLY | O_CREAT, 0600));
+    struct sandbox_folder below = {.path = folder};
+    struct sandbox sandbox = {.groups = SANDBOX_SYSROOT, .folders = &below, .folder_count = 1};
+    const struct {
+        int (*deed)(void *path);
+        const char *path;
+        int outcome;
+    } tries[] = {{read_below, inside, landlock ? WORKED : EACCES},
+                 {write_below, inside, EACCES},
+                 {create_below, fresh, EACCES},
+                 {read_below, "/etc/passwd", EACCES},
+                 {read_below, "/tmp", EACCES},
+                 {create_below, "/tmp/sandglass-was-here", EACCES}};
+    for (size_t i = 0; i < COUNT(tries); i++) {
+        struct ending ending = try_inside(&sandbox, tries[i].deed, tries[i].path);
+        if (!ended_with(&ending, tries[i].outcome)) {
+            fail_msg("try %zu: status %x, said '%s'", i, (unsigned)ending.status, ending.said);
+        }
+    }
+    struct ending other = try_inside(&sandbox, open_path, inside);
+    assert_true(ended_refused(&other, SYS_openat));
+    unlink(inside);
+    rmdir(folder);
+}
+
 /* -- Hosts that have none ---------------------------------------------------------------------- */
 
 /* As a kernel without it says. */
@@ -435,6 +489,7 @@ int main(void) {
         cmocka_unit_test(test_each_group_has_what_it_needs),
         cmocka_unit_test(test_threads_start_where_there_are_any),
         cmocka_unit_test(test_the_c_library_works),
+        cmocka_unit_test(test_sysroots_are_read_and_nothing_else),
         cmocka_unit_test(test_only_shared_folders_can_be_reached),
         cmocka_unit_test(test_a_host_without_filters_is_told_of),
         cmocka_unit_test(test_closes_what_no_option_names),
