@@ -305,6 +305,7 @@ struct run_options {
     struct outside outside; /* outside_open() */
 
     /* What machine points to. */
+    struct symbol_file symbol_files[SYMBOL_FILES_MAX]; /* paths are ours */
     struct rate rates[HARTS_MAX];
     struct drive disks[DRIVES_MAX];
     uint64_t *hash_at;

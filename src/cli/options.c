@@ -301,6 +301,9 @@ void run_options_free(struct run_options *options) {
     free(options->hash_path);
     free(options->log_fresh);
     free(options->harts_joined);
+    for (unsigned i = 0; i < options->machine.symbol_file_count; i++) {
+        free((char *)(uintptr_t)options->symbol_files[i].path);
+    }
     for (unsigned i = 0; i < options->drive_count; i++) {
         free(options->drives[i].text);
     }

@@ -2,6 +2,7 @@
 /* Options: one function a kind of value, and the table that all who ask about options share. */
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,6 +419,34 @@ static enum status take_from(struct run_options *options, const struct option_ro
     return good ? STATUS_OK : bad_value(row, value, "STEPS of all harts", error);
 }
 
+/* -- Options of profile ------------------------------------------------------------------------ */
+
+static enum status take_symbols(struct run_options *options, const struct option_row *row,
+                                const char *value, struct error *error) {
+    const char *accepted = "FILE, or FILE@ADDRESS with an address as in 0x80000000; up to 8 files";
+    struct symbol_file *file = &options->symbol_files[options->machine.symbol_file_count];
+    const char *at = strrchr(value, '@');
+    char *end = NULL;
+    file->placed = at != NULL && strncmp(at, "@0x", 3) == 0;
+    if (file->placed) {
+        errno = 0;
+        file->address = strtoull(at + 3, &end, 16);
+    }
+    bool bad_address = file->placed && (errno != 0 || end == at + 3 || *end != '\0');
+    size_t chars = file->placed ? (size_t)(at - value) : strlen(value);
+    if (options->machine.symbol_file_count == SYMBOL_FILES_MAX || chars == 0 || bad_address) {
+        return bad_value(row, value, accepted, error);
+    }
+    char *path = strndup(value, chars);
+    if (path == NULL) {
+        return error_set(error, STATUS_USAGE, "--%s: out of memory", row->name);
+    }
+    file->path = path;
+    options->machine.symbol_files = options->symbol_files;
+    options->machine.symbol_file_count++;
+    return STATUS_OK;
+}
+
 /* -- Options for tests ------------------------------------------------------------------------- */
 
 static enum status take_grant(struct run_options *options, const struct option_row *row,
@@ -496,8 +525,8 @@ const struct option_row option_rows[] = {
 const size_t option_row_count = COUNT(option_rows);
 
 bool option_repeats(const struct option_row *row) {
-    static option_fn *const again[] = {take_hart_rates, take_nothing,     take_drive,
-                                       take_serial,     take_virtconsole, take_share};
+    static option_fn *const again[] = {take_hart_rates,  take_nothing, take_drive,  take_serial,
+                                       take_virtconsole, take_share,   take_symbols};
     bool repeats = false;
     for (size_t i = 0; i < COUNT(again); i++) {
         repeats = repeats || row->parse == again[i];

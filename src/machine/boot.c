@@ -107,19 +107,31 @@ enum status boot_open(const struct machine_options *options, struct boot_target 
             target->files[role] = (struct boot_file){file.option, file.path, file.descriptor};
         }
     }
+    for (unsigned i = 0; status == STATUS_OK && i < options->symbol_file_count; i++) {
+        struct file file = {.option = "--symbols", .path = options->symbol_files[i].path};
+        status = file_open(&file, error);
+        if (status == STATUS_OK) {
+            target->symbols[i] = (struct boot_file){file.option, file.path, file.descriptor};
+        }
+    }
     if (status != STATUS_OK) {
         boot_close(target);
     }
     return status;
 }
 
-void boot_close(struct boot_target *target) {
-    for (unsigned role = 0; role < BOOT_ROLES; role++) {
-        if (target->files[role].path != NULL) {
-            close(target->files[role].descriptor);
+static void files_close(struct boot_file *files, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        if (files[i].path != NULL) {
+            close(files[i].descriptor);
         }
-        target->files[role] = (struct boot_file){0};
+        files[i] = (struct boot_file){0};
     }
+}
+
+void boot_close(struct boot_target *target) {
+    files_close(target->files, BOOT_ROLES);
+    files_close(target->symbols, SYMBOL_FILES_MAX);
 }
 
 struct loader {
@@ -238,6 +250,16 @@ static enum status put_flat(struct loader *loader, const struct file *file, padd
 
 /* -- Firmware ---------------------------------------------------------------------------------- */
 
+/* OpenSBI is linked for address 0, and moves itself to where it finds itself. */
+uint64_t firmware_bias(const struct elf *elf) {
+    uint64_t lowest = UINT64_MAX;
+    for (unsigned i = 0; i < elf->segment_count; i++) {
+        lowest = min_u64(lowest, elf->segments[i].paddr);
+    }
+    bool moves = elf->type == ET_DYN && lowest < BOARD_RAM_BASE;
+    return moves ? BOARD_RAM_BASE - lowest : 0;
+}
+
 static enum status put_firmware(struct loader *loader, const struct file *file) {
     if (!elf_magic(file->bytes, file->size_bytes)) {
         loader->firmware_entry = loader->layout.ram_start;
@@ -246,7 +268,8 @@ static enum status put_firmware(struct loader *loader, const struct file *file) 
     struct elf elf;
     enum status status = image_elf(file, &elf, loader->error);
     if (status == STATUS_OK) {
-        status = put_elf(loader, file, &elf, 0, &loader->firmware_entry);
+        uint64_t bias = firmware_bias(&elf);
+        status = put_elf(loader, file, &elf, bias, &loader->firmware_entry);
         elf_close(&elf);
     }
     return status;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What code is called.
+/* Code that is met, and which function it is of.
  *
  * 1. A user's code is told by its file, which the map of its process says. That is asked as late as
  *    can be, when it is about to change, because what is mapped is found out bit by bit.
  * 2. One file can have several paths, and engines differ in who is the first to run a piece of a
  *    page that processes share. So of runs of code the file is that of the process which was the
  *    first to execute anything in such a page: one with the same bytes.
- * 3. The kernel's code is told by its address; before it has a page table, by where its image lies.
- * 4. Firmware has no names, and is one function. What nobody knows is told by its page. */
-#include <stdio.h>
+ * 3. With callers each process's code is told by its own files, and a function is what symbols say
+ *    (code_names.c) when it is met: it has to be known where one ends. */
 #include <stdlib.h>
-#include <string.h>
 
 #include <xxhash.h>
 
@@ -30,9 +28,6 @@ struct code_page_seen {
     uint64_t hash;  /* of its bytes */
     uint32_t place; /* 1 + index; 0: none */
 };
-
-#define VDSO "[vdso]"
-#define KERNEL_BASE (BOARD_RAM_BASE + 0x200000)
 
 /* -- Meeting ----------------------------------------------------------------------------------- */
 
@@ -147,91 +142,35 @@ void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx,
 
 enum { IDS_BITS = 20, IDS_MAX = 1 << (IDS_BITS - 1) };
 
-static vaddr page_of(vaddr address) {
-    return address & ~(uint64_t)(PAGE_BYTES - 1);
-}
-
 static bool keys_same(const struct code_key *a, const struct code_key *b) {
     return a->binary == b->binary && a->address == b->address && a->process == b->process &&
            a->priv == b->priv && a->named == b->named;
 }
 
-/** Where the symbols have it that an address is: before it has a page table, a kernel runs where
- * its image lies. */
-static vaddr linked_address(const struct profiling *profiling, vaddr pc, paddr at) {
-    bool moved =
-        pc >> 63 == 0 && profiling->kernel_virtual != 0 && at >= KERNEL_BASE && at != TALLY_NOWHERE;
-    return moved ? at - KERNEL_BASE + profiling->kernel_virtual : pc;
-}
-
-/** Of the file that the kernel has for processes there is one, in its own data. */
-static void vdso_read(struct profiling *profiling) {
-    enum { VDSO_BYTES_MAX = 256 << 10 };
-    profiling->vdso = symbols_new();
-    const struct symbol *start = symbols_find(profiling->symbols, "vdso_start", 0);
-    const struct symbol *end = symbols_find(profiling->symbols, "vdso_end", 0);
-    if (start == NULL || end == NULL || end->address <= start->address ||
-        end->address - start->address > VDSO_BYTES_MAX) {
-        return;
-    }
-    struct symbol_source source = {
-        .path = VDSO, .module = VDSO, .size_bytes = end->address - start->address};
-    uint8_t *bytes = malloc(source.size_bytes);
-    ensure(bytes != NULL);
-    source.bytes = bytes;
-    if (tasks_kernel_read(profiling->machine, start->address, bytes, source.size_bytes)) {
-        (void)symbols_add_elf(profiling->vdso, &source, NULL);
-    }
-    free(bytes);
-}
-
-/** It is linked to begin at 0. */
-static struct place vdso_at(struct profiling *profiling, uint64_t offset) {
-    if (profiling->vdso == NULL) {
-        vdso_read(profiling);
-    }
-    struct place place = symbols_at(profiling->vdso, offset);
-    return place.symbol != NULL
-               ? place
-               : (struct place){.module = VDSO, .offset = offset, .same_bytes = place.same_bytes};
-}
-
-/** What is at an offset into a file that processes have mapped. */
-static struct place user_place(struct profiling *profiling, const struct binary *binary,
-                               uint64_t offset) {
-    return strcmp(binary->path, VDSO) == 0 ? vdso_at(profiling, offset)
-                                           : sysroot_at(profiling->plan.sysroot, binary, offset);
-}
-
-static void key_user(struct profiling *profiling, const struct hart *hart, vaddr pc,
-                     struct code_key *key, struct tally_code_place *told) {
-    const struct linux_task *task = linux_current(profiling->view, hart->id);
+/** What is known of code that the hart is about to run. */
+static struct code_place place_here(struct profiling *profiling, struct hart *hart, vaddr pc) {
+    struct code_place place = {.pc = pc, .at = memory_at(hart, pc), .priv = hart->priv};
+    bool user = hart->priv == PRIV_U && profiling->view != NULL;
+    const struct linux_task *task = user ? linux_current(profiling->view, hart->id) : NULL;
     const struct linux_process *process = task == NULL ? NULL : task->process;
     const struct range *range =
         process == NULL || process->space == NULL ? NULL : space_at(process->space, pc);
-    *key = (struct code_key){.address = page_of(pc), .priv = PRIV_U};
-    if (range == NULL) {
-        key->process = process == NULL ? 0 : process->idx + 1;
-        return;
+    place.process = process == NULL ? 0 : process->idx + 1;
+    if (range != NULL) {
+        place.binary = range->binary;
+        place.minus = range->start - range->offset;
     }
-    uint64_t offset = pc - range->start + range->offset;
-    struct place place = user_place(profiling, range->binary, offset);
-    key->binary = range->binary;
-    key->named = place.symbol != NULL;
-    key->address = key->named ? place.symbol->address : page_of(offset);
-    told->starts = key->named && place.offset == 0;
-    told->whole = true;
+    return place;
 }
 
-static void key_other(struct profiling *profiling, struct hart *hart, vaddr pc,
-                      struct code_key *key, struct tally_code_place *told) {
-    vaddr address = linked_address(profiling, pc, memory_at(hart, pc));
-    struct place place = symbols_at(profiling->symbols, address);
-    key->priv = hart->priv;
-    key->named = place.symbol != NULL;
-    key->address = key->named ? place.symbol->address : page_of(address);
-    told->starts = key->named && place.offset == 0;
-    told->whole = key->named;
+/** @param known  What its symbols say. */
+static struct code_key key_of(const struct code_place *place, const struct place *known) {
+    bool named = known->symbol != NULL;
+    return (struct code_key){.binary = place->binary,
+                             .address = named ? known->symbol->address : page_of(known->offset),
+                             .process = place->binary == NULL ? place->process : 0,
+                             .priv = place->priv,
+                             .named = named};
 }
 
 /** The id of a key. @param fresh  Set: nobody has asked for it before. */
@@ -268,36 +207,29 @@ static bool modules_seen(struct profiling *profiling, struct hart *hart, vaddr p
                                &(struct kernel_memory){tasks_kernel_read, profiling->machine}) > 0;
 }
 
+/* Whoever shares a kernel's page has it at the same place; a user's file can have several paths,
+ * but the same symbols. */
 struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc) {
     struct profiling *profiling = owner;
-    struct tally_code_place told = {0};
-    struct code_key key = {0};
+    struct code_place place = place_here(profiling, hart, pc);
+    struct place known = code_symbol(profiling, &place);
+    struct code_key key = key_of(&place, &known);
     bool fresh;
-    if (profiling->view != NULL && hart->priv == PRIV_M) {
-        key.priv = PRIV_M;
-        told.whole = true;
-    } else if (profiling->view != NULL && hart->priv == PRIV_U) {
-        key_user(profiling, hart, pc, &key, &told);
-    } else {
-        key_other(profiling, hart, pc, &key, &told);
-    }
-    told.function = key_id(&profiling->ids, &key, &fresh);
-    if (!fresh) {
-        return told;
-    }
-    if (!key.named && modules_seen(profiling, hart, pc)) {
+    uint32_t id = key_id(&profiling->ids, &key, &fresh);
+    if (fresh && !key.named && modules_seen(profiling, hart, pc)) {
         return functions_at(owner, hart, pc);
     }
-    profiling->places = zeroed_room(profiling->places, &profiling->place_room, told.function,
-                                    sizeof *profiling->places);
-    if (profiling->view != NULL && hart->priv == PRIV_U) {
-        place_note(profiling, hart, told.function, pc);
+    if (fresh) {
+        profiling->places =
+            zeroed_room(profiling->places, &profiling->place_room, id, sizeof *profiling->places);
+        profiling->places[id] = place;
+        if (place.process != 0) {
+            place_note(profiling, hart, id, pc);
+        }
     }
-    struct code_place *place = &profiling->places[told.function];
-    place->pc = pc;
-    place->at = memory_at(hart, pc);
-    place->priv = hart->priv;
-    return told;
+    return (struct tally_code_place){.function = id,
+                                     .starts = key.named && known.offset == 0,
+                                     .whole = key.named || place.binary != NULL};
 }
 
 /** The first symbol that does not lie before an address. */
@@ -318,7 +250,7 @@ void functions_starts(void *owner, uint64_t page, uint64_t bits[]) {
     const struct profiling *profiling = owner;
     const struct symbols *symbols = profiling->symbols;
     paddr at = BOARD_RAM_BASE + (page << PAGE_SHIFT);
-    vaddr start = linked_address(profiling, at, at);
+    vaddr start = code_linked(profiling, at, at);
     for (size_t i = symbol_from(symbols, start); i < symbols_count(symbols); i++) {
         const struct symbol *symbol = symbols_get(symbols, i);
         if (symbol->address >= start + PAGE_BYTES) {
@@ -355,90 +287,4 @@ void functions_free(struct profiling *profiling) {
 const struct code_place *functions_place(const struct profiling *profiling, uint32_t idx) {
     static const struct code_place unknown = {0};
     return idx < profiling->place_room ? &profiling->places[idx] : &unknown;
-}
-
-/* -- Telling ----------------------------------------------------------------------------------- */
-
-/** What has no name is told by the page of its offset. @param module  PROFILE_NONE: not known. */
-static struct function_place function_nameless(const struct telling *telling, uint32_t module,
-                                               const struct place *place) {
-    return (struct function_place){
-        .function = profile_add_function(
-            telling->profile,
-            &(struct profile_function){.module = module, .address = page_of(place->offset)}),
-        .same_bytes = min_u64(place->same_bytes, PAGE_BYTES - place->offset % PAGE_BYTES)};
-}
-
-/** What symbols say of a place in a module. */
-static struct function_place function_in(const struct telling *telling, uint32_t module,
-                                         const struct place *place) {
-    const struct symbol *symbol = place->symbol;
-    if (symbol == NULL) {
-        return function_nameless(telling, module, place);
-    }
-    return (struct function_place){.function =
-                                       profile_add_function(telling->profile,
-                                                            &(struct profile_function){
-                                                                .name = symbol->name,
-                                                                .module = module,
-                                                                .address = symbol->address,
-                                                                .size_bytes = symbol->size_bytes,
-                                                            }),
-                                   .same_bytes = place->same_bytes};
-}
-
-static struct function_place function_unknown(const struct telling *telling, uint64_t address) {
-    struct place nowhere = {.offset = address, .same_bytes = UINT64_MAX - address};
-    return function_nameless(telling, PROFILE_NONE, &nowhere);
-}
-
-static uint32_t module_tell(const struct telling *telling, const char *name, const char *build) {
-    return profile_add_module(telling->profile,
-                              &(struct profile_module){.name = name, .build = build});
-}
-
-/** The place in the file that was met first. */
-static void place_first(const struct profiling *profiling, struct code_place *place) {
-    const struct code_place *first =
-        place->like == 0 ? place : functions_place(profiling, place->like - 1);
-    if (first != place) {
-        place->binary = first->binary;
-        place->minus = first->minus;
-        place->pc = page_of(first->pc) + place->pc % PAGE_BYTES;
-    }
-}
-
-static struct function_place function_user(const struct telling *telling,
-                                           const struct code_place *met) {
-    struct code_place found = *met;
-    const struct code_place *place = &found;
-    place_first(telling->profiling, &found);
-    const struct binary *binary = place->binary;
-    if (binary == NULL) {
-        return function_unknown(telling, place->pc);
-    }
-    char build[2 * BUILD_ID_BYTES_MAX + 1] = "";
-    for (size_t i = 0; i < binary->build_id_bytes; i++) {
-        snprintf(build + 2 * i, 3, "%02x", binary->build_id[i]);
-    }
-    struct place there = user_place(telling->profiling, binary, place->pc - place->minus);
-    return function_in(telling, module_tell(telling, there.module, build), &there);
-}
-
-/* Without an operating system firmware and program are one. */
-struct function_place functions_tell(const struct telling *telling,
-                                     const struct code_place *place) {
-    const struct profiling *profiling = telling->profiling;
-    if (profiling->view != NULL && place->priv == PRIV_U) {
-        return function_user(telling, place);
-    }
-    if (profiling->view != NULL && place->priv == PRIV_M) {
-        struct place firmware = {.same_bytes = UINT64_MAX};
-        return function_nameless(telling, module_tell(telling, "firmware", NULL), &firmware);
-    }
-    vaddr address = linked_address(profiling, place->pc, place->at);
-    struct place there = symbols_at(profiling->symbols, address);
-    return there.module == NULL
-               ? function_nameless(telling, PROFILE_NONE, &there)
-               : function_in(telling, module_tell(telling, there.module, NULL), &there);
 }

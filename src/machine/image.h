@@ -54,6 +54,12 @@ enum status image_linux(const struct file *file, struct linux_image *image, stru
 /** Opens a RISC-V ELF executable; elf_close() when done. Borrows the file's bytes. */
 enum status image_elf(const struct file *file, struct elf *elf, struct error *error);
 
+/* -- boot.c ------------------------------------------------------------------------------------ */
+
+/** What is added to the addresses of firmware: it lies at the start of RAM if it can lie anywhere,
+ * and was linked to lie below. */
+uint64_t firmware_bias(const struct elf *elf);
+
 /* -- layout.c: who has which addresses --------------------------------------------------------- */
 
 enum { SPANS_MAX = ELF_SEGMENTS_MAX * 2 + 8 };
@@ -91,5 +97,11 @@ struct symbols;
 
 /** Adds the symbols of what was booted. @errors STATUS_BAD_INPUT: there are none. */
 enum status machine_names(struct machine *machine, struct symbols *symbols, struct error *error);
+/**
+ * Adds those of firmware that is an ELF file, and of all symbol files.
+ * @errors STATUS_BAD_INPUT: a symbol file is damaged, or has none.
+ */
+enum status machine_names_besides(struct machine *machine, struct symbols *symbols,
+                                  struct error *error);
 
 #endif

@@ -152,6 +152,8 @@ typedef enum status opened_fn(void *owner, struct error *error);
  */
 struct machine_options {
     const char *kernel, *initrd, *append, *bios, *elf, *signature;
+    const struct symbol_file *symbol_files; /* for a profile */
+    unsigned symbol_file_count;             /* [0, SYMBOL_FILES_MAX] */
     const char *const *firmware_paths; /* where bios NULL or "default" looks, in order; ends with
                                           NULL */
     uint64_t memory_bytes;             /* [MEMORY_MIN_BYTES, MEMORY_MAX_BYTES], multiple of 4 KiB */
@@ -455,8 +457,9 @@ struct boot_target {
     struct ram *ram;
     uint8_t *rom; /* boot ROM: reset vector code and the fw_dynamic record */
     size_t rom_bytes;
-    struct boot_file files[BOOT_ROLES]; /* open from boot_open() to boot_close() */
-    uint8_t digest[16];                 /* of all files read; all zero before the first load */
+    struct boot_file files[BOOT_ROLES];         /* open from boot_open() to boot_close() */
+    struct boot_file symbols[SYMBOL_FILES_MAX]; /* likewise; no part of what is booted */
+    uint8_t digest[16]; /* of all files read; all zero before the first load */
 };
 
 /** The file of a role, found where the options leave it open; NULL: there is none. */

@@ -36,6 +36,10 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     profiling->machine = machine;
     profiling->plan = *plan;
     profiling->symbols = symbols_new();
+    profiling->besides = symbols_new();
+    if (machine_names_besides(machine, profiling->besides, error) != STATUS_OK) {
+        return error->status;
+    }
     (void)machine_names(machine, profiling->symbols,
                         &why); /* without names it is told by address */
     struct tally_watch watch = {.owner = NULL};
@@ -55,6 +59,7 @@ void profiling_free(struct profiling *profiling) {
     if (profiling != NULL) {
         linux_view_free(profiling->view);
         symbols_free(profiling->symbols);
+        symbols_free(profiling->besides);
         symbols_free(profiling->vdso);
         functions_free(profiling);
         free(profiling);

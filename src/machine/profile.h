@@ -8,6 +8,15 @@
 
 struct machine;
 
+enum { SYMBOL_FILES_MAX = 8 };
+
+/** An ELF file with names for code that the machine is not given as an ELF file. */
+struct symbol_file {
+    const char *path;
+    bool placed;      /* it lies elsewhere than it was linked to lie: */
+    uint64_t address; /* where its first segment does */
+};
+
 /** What of a run is looked at. */
 struct profile_plan {
     enum profile_kind kind;  /* how steps are counted */

@@ -3,7 +3,8 @@
  *
  *      profile.c       begins and ends it
  *      tasks.c         whose steps a hart takes: what the harts see, to prof/linux.c
- *      functions.c     what code is called: symbols, and files that processes have mapped
+ *      functions.c     code that is met, and which function it is of
+ *      code_names.c    what that is called: symbols, and files that processes have mapped
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
 #define MACHINE_PROFILING_H
@@ -16,6 +17,7 @@ struct code_place {
     paddr at;                    /* the same in memory, or TALLY_NOWHERE */
     uint8_t priv;                /* in which mode */
     const struct binary *binary; /* of a user's code; NULL: not known */
+    uint32_t process;            /* 1 + index of a user's; 0: none */
     uint64_t minus;              /* if it is: pc less this is an offset in the file */
     uint32_t like; /* 1 + index of a place, 0: none: where the same page was met first */
 };
@@ -55,10 +57,15 @@ struct stack_place {
     bool set;
 };
 
+static inline vaddr page_of(vaddr address) {
+    return address & ~(uint64_t)(PAGE_BYTES - 1);
+}
+
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
-    struct symbols *symbols;
+    struct symbols *symbols;   /* of what was booted, firmware aside; and the kernel's modules */
+    struct symbols *besides;   /* of firmware, and of other code that there are symbol files for */
     struct symbols *vdso;      /* what the kernel maps into processes; NULL: not known yet */
     struct linux_view *view;   /* NULL: what runs is no kernel */
     uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
@@ -107,9 +114,17 @@ void functions_space_change(struct profiling *profiling, const struct space *spa
 /** All that can be known of places is known by now: no code runs any more. */
 void functions_settle(struct profiling *profiling);
 void functions_free(struct profiling *profiling);
-/** What is at a place. */
-struct function_place functions_tell(const struct telling *telling, const struct code_place *place);
 /** The file of the place of that index, if it has one. */
 const struct code_place *functions_place(const struct profiling *profiling, uint32_t idx);
+
+/* -- code_names.c ------------------------------------------------------------------------------ */
+
+/** Where the symbols have it that code is: before it has a page table, a kernel runs where its
+ * image lies. */
+vaddr code_linked(const struct profiling *profiling, vaddr pc, paddr at);
+/** What symbols say of a place. */
+struct place code_symbol(struct profiling *profiling, const struct code_place *place);
+/** What is at a place. */
+struct function_place functions_tell(const struct telling *telling, const struct code_place *place);
 
 #endif

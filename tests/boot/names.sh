@@ -92,6 +92,18 @@ report 'the same profile under any cut' "$(cmp \
     <("$program" report "$work/folder.sgp" --format folded) \
     <("$program" report "$work/again.sgp" --format folded) 2>&1 || true)"
 
+# Firmware: two names for the two halves of what Debian ships without any.
+printf '.globl low, high\n.type low, @function\nlow: .skip 0x8000\n.size low, . - low
+.type high, @function\nhigh: .skip 0x18000\n.size high, . - high\n' >"$work/names.S"
+riscv64-linux-gnu-gcc -nostdlib -static -Wl,--build-id=none,-N,-Ttext=0,-e,0 \
+    -Wl,--no-warn-rwx-segments -o "$work/names.elf" "$work/names.S"
+end=$(profiled firmware --symbols "$work/names.elf@0x80000000")
+report 'names of firmware change nothing' "$([ "$end" = "$plain" ] || echo "$end, not $plain")"
+told=$("$program" report "$work/firmware.sgp" --filter firmware --format folded | cut -d ' ' -f 1)
+report 'firmware in two halves, and the ROM' "$(
+    [ "$(sort <<<"$told")" = $'firmware;[firmware]+0x0\nfirmware;high\nfirmware;low' ] ||
+        echo "${told//$'\n'/, }")"
+
 # Stripped, and what was stripped beside.
 cp -r "$root" "$work/names.stripped"
 id=$(readelf -n "$root/bin/work" | sed -n 's/.*Build ID: //p')

@@ -95,6 +95,102 @@ done
 expect 0 '' profile $program --count flat --smp 3 --output b.sgp
 expect_equal 'leaf, beside two harts that sleep' 17000 "$(told b.sgp leaf)"
 
+# -- Firmware that can lie anywhere, linked to lie at 0; flat, and named by the same file
+cat >firmware.S <<'END'
+        .globl _start
+        .text
+_start: li      s0, 1000
+1:      call    leaf
+        addi    s0, s0, -1
+        bnez    s0, 1b
+        li      t0, 0x100000
+        li      t1, 0x5555
+        sw      t1, 0(t0)
+2:      j       2b
+        .type   leaf, @function
+leaf:   nop
+        nop
+        ret
+        .size   leaf, . - leaf
+END
+riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -pie -Wl,--no-dynamic-linker \
+    -Wl,--build-id=none -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0 \
+    -o firmware.elf firmware.S || exit 70
+riscv64-linux-gnu-objcopy -O binary -j .text firmware.elf firmware.bin
+machine='--memory 16M --icount sleep=off'
+# shellcheck disable=SC2086 # options
+{
+    expect 0 '' profile --bios firmware.elf $machine --output b.sgp
+    "$sandglass" report b.sgp --format folded >folded
+    expect_equal 'leaf of firmware: 1000 times 3 steps' 'program;_start;leaf 3000' \
+        "$(grep leaf folded)"
+    expect 0 '' profile --bios firmware.bin --symbols firmware.elf@0x80000000 $machine \
+        --output b.sgp
+    expect_equal 'flat firmware is named by symbols' "$(cat folded)" \
+        "$("$sandglass" report b.sgp --format folded)"
+    expect 0 '' profile --bios firmware.bin --symbols firmware.elf $machine --output b.sgp
+    expect_equal 'symbols that lie elsewhere name nothing' '' \
+        "$("$sandglass" report b.sgp --format folded | grep leaf)"
+    riscv64-linux-gnu-strip -o stripped.elf firmware.elf
+    rm b.sgp
+    for what in 'none.elf: No such file' 'stripped.elf: has no symbols' \
+        'firmware.bin: is not an ELF file' '.: is a directory'; do
+        expect 65 "^sandglass: --symbols $what" profile --bios firmware.bin $machine \
+            --symbols "${what%%: *}" --output b.sgp
+    done
+    expect_equal 'no profile of no run' '' "$(ls b.sgp 2>/dev/null)"
+    for what in @0x80000000 firmware.elf@0x firmware.elf@0x1g ''; do
+        expect 64 "^sandglass: --symbols $what: use FILE" profile --bios firmware.bin $machine \
+            --symbols "$what"
+    done
+}
+
+# -- Filters by mode: the same leaf under a user's mode and under the kernel's
+cat >modes.S <<'END'
+        .globl _start
+        .text
+_start: la      t0, back
+        csrw    mtvec, t0
+        li      t0, -1
+        csrw    pmpaddr0, t0
+        li      t0, 31
+        csrw    pmpcfg0, t0
+        li      s1, 0           # to U first, then to S
+next:   csrw    mstatus, s1
+        la      t0, leaf
+        csrw    mepc, t0
+        mret
+        .balign 4
+back:   li      t0, 0x800
+        beq     s1, t0, end
+        mv      s1, t0
+        j       next
+end:    li      t0, 0x100000
+        li      t1, 0x5555
+        sw      t1, 0(t0)
+1:      j       1b
+        .type   leaf, @function
+leaf:   li      t2, 100
+1:      addi    t2, t2, -1
+        bnez    t2, 1b
+        ecall
+        .size   leaf, . - leaf
+END
+riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -static -no-pie -Wl,--build-id=none \
+    -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0x80000000 \
+    -o modes.elf modes.S || exit 70
+expect 0 '' profile --elf modes.elf --memory 16M --icount sleep=off --output b.sgp
+all=$("$sandglass" report b.sgp --format folded | awk '{ sum += $NF } END { print sum }')
+for filter in user kernel; do
+    expect_equal "leaf, for $filter alone" 'program;leaf 202' \
+        "$("$sandglass" report b.sgp --format folded --filter $filter)"
+done
+expect_equal 'firmware alone is the rest' $((all - 404)) \
+    "$("$sandglass" report b.sgp --format folded --filter firmware |
+        awk '{ sum += $NF } END { print sum }')"
+expect_equal 'kernel and user' $'program;leaf 202\nprogram;leaf 202' \
+    "$("$sandglass" report b.sgp --format folded --filter kernel,user)"
+
 # -- What cannot be
 # shellcheck disable=SC2086 # options
 {
