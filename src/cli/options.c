@@ -128,10 +128,9 @@ static enum status given_note(struct run_options *options, const struct option_r
     enum option_use use = row->use;
     enum command_kind command = options->command;
     bool tells = command == COMMAND_RECORD || command == COMMAND_PROFILE;
-    bool kept =
-        use == USE_SHAPES || use == USE_DRAWS || use == USE_PLACES || (use == USE_STOPS && tells);
-    kept =
-        kept || (use == USE_PROFILE && row->offset != offsetof(struct run_options, profile_path));
+    bool looks = use == USE_PROFILE && row->offset != offsetof(struct run_options, profile_path);
+    bool kept = use == USE_SHAPES || use == USE_DRAWS || use == USE_PLACES ||
+                (use == USE_STOPS && tells) || looks;
     if (!kept || (!tells && command != COMMAND_SNAPSHOT)) {
         return STATUS_OK;
     }

@@ -9,6 +9,8 @@
 
 enum { HASHES_MAX = 100000 };
 
+#define SAMPLE_STEPS_MAX UINT64_C(1000000000000)
+
 /* -- Errors that many options share ------------------------------------------------------------ */
 
 static enum status bad_value(const struct option_row *row, const char *value, const char *accepted,
@@ -202,6 +204,28 @@ static enum status take_count(struct run_options *options, const struct option_r
     }
     options->profile_plan.kind = flat ? PROFILE_FLAT : PROFILE_CALLERS;
     return STATUS_OK;
+}
+
+static enum status take_sample(struct run_options *options, const struct option_row *row,
+                               const char *value, struct error *error) {
+    const char *accepted = "STEPS[,seed=N]: 1 to 1000000000000 steps, and a number below 2^64";
+    char word[OPTION_WORD_CHARS];
+    const char *list = value;
+    if (!value_word(&list, word, sizeof word) ||
+        !value_u64(word, &options->profile_plan.sample_steps) ||
+        options->profile_plan.sample_steps < 1 ||
+        options->profile_plan.sample_steps > SAMPLE_STEPS_MAX) {
+        return bad_value(row, value, accepted, error);
+    }
+    options->profile_plan.sample_seed = 0;
+    options->profile_plan.kind = PROFILE_SAMPLED;
+    while (value_word(&list, word, sizeof word)) {
+        const char *seed = value_of(word, "seed");
+        if (seed == NULL || !value_u64(seed, &options->profile_plan.sample_seed)) {
+            return bad_value(row, value, accepted, error);
+        }
+    }
+    return *list == '\0' ? STATUS_OK : bad_value(row, value, accepted, error);
 }
 
 static enum status take_pulse(struct run_options *options, const struct option_row *row,

@@ -56,9 +56,11 @@ static void schedule_text(const struct machine_options *machine, char text[128])
 static void run_tell(struct machine *machine, const struct run_options *options,
                      const struct machine_exit *end, struct profile *profile) {
     struct machine_stats stats;
+    uint64_t samples, samples_deep;
     char schedule[128];
     char *command = command_text(options);
     machine_stats(machine, &stats);
+    machine_profile_samples(machine, &samples, &samples_deep);
     schedule_text(&options->machine, schedule);
     profile_set_run(profile, &(struct profile_run){
                                  .kind = options->profile_plan.kind,
@@ -72,6 +74,10 @@ static void run_tell(struct machine *machine, const struct run_options *options,
                                  .steps = stats.steps,
                                  .instructions = stats.instructions,
                                  .virtual_ns = stats.virtual_ns,
+                                 .sample_steps = options->profile_plan.sample_steps,
+                                 .sample_seed = options->profile_plan.sample_seed,
+                                 .samples = samples,
+                                 .samples_deep = samples_deep,
                              });
     profile_add_window(profile, &(struct profile_window){.to_steps = stats.steps,
                                                          .to_ns = stats.virtual_ns,

@@ -526,6 +526,8 @@ enum access_fault mmu_translate(struct hart *hart, const struct request *request
 bool mmu_peek(struct hart *hart, vaddr address, paddr *at);
 /** The same, for another mode than the present one. */
 bool mmu_peek_as(struct hart *hart, enum privilege priv, vaddr address, paddr *at);
+/** Loads 8 bytes as mmu_peek() sees them. @return false: not aligned, or there is no RAM. */
+bool mmu_peek_word(struct hart *hart, vaddr address, uint64_t *value);
 
 /** Effective privilege of loads and stores (MPRV). */
 enum privilege mmu_data_privilege(const struct hart *hart);

@@ -614,6 +614,27 @@ bool mmu_peek_as(struct hart *hart, enum privilege priv, vaddr address, paddr *a
     return true;
 }
 
+bool mmu_peek_word(struct hart *hart, vaddr address, uint64_t *value) {
+    const struct ram *ram = &hart->harts->bus->ram;
+    struct tlb_entry *entry = mmu_entry(hart, address);
+    paddr at;
+    if (address % sizeof *value != 0) {
+        return false;
+    }
+    if (entry->read_page != mmu_page(address)) {
+        entry = mmu_second(entry);
+    }
+    if (entry->read_page == mmu_page(address)) {
+        *value = ram_load(mmu_host(entry, address), sizeof *value);
+        return true;
+    }
+    if (!mmu_peek(hart, address, &at) || !ram_holds(ram, at, sizeof *value)) {
+        return false;
+    }
+    *value = ram_load(ram_at(ram, at), sizeof *value);
+    return true;
+}
+
 /* -- Filling ----------------------------------------------------------------------------------- */
 
 void mmu_flag_tables(struct hart *hart, const struct translation *translation) {

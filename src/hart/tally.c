@@ -88,6 +88,11 @@ void tally_set_task(struct hart *hart, uint32_t task) {
     }
 }
 
+uint32_t tally_task(const struct hart *hart) {
+    bool firmware = hart->priv == PRIV_M && hart->harts->tally->watch.firmware_apart;
+    return firmware ? 0 : hart->tally.task;
+}
+
 void tally_stale(struct harts *harts) {
     for (unsigned i = 0; i < harts->count && harts->tally->calls != NULL; i++) {
         calls_stale(harts->hart[i]);

@@ -56,6 +56,8 @@ void tally_end(struct harts *harts);
 /** For a watch: what the hart executes from now on, outside of firmware that is apart, is of this
  * task. @param task  Counts from 1; 0: of none. */
 void tally_set_task(struct hart *hart, uint32_t task);
+/** Of which task that is; 0 in firmware that is apart. */
+uint32_t tally_task(const struct hart *hart);
 /** For a watch: what function() says may be something else from here on. */
 void tally_stale(struct harts *harts);
 

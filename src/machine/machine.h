@@ -613,6 +613,7 @@ struct machine {
     struct parallel *parallel;   /* of --time token and free, else NULL */
     struct past *past;           /* moments to go back to; NULL: there is none */
     struct profiling *profiling; /* NULL: nothing is counted */
+    bool samples;                /* it takes samples */
     struct waypoints *waypoints; /* of the log; NULL: there is none */
     bool resetting;              /* lines act at once, none travels */
     struct asked asked;
@@ -654,11 +655,16 @@ struct machine {
 
 /** profile.c: NULL is fine. */
 void profiling_free(struct profiling *profiling);
+/** sample.c: runs an engine on a grant, and takes the samples that fall into it. @return Steps
+ * taken. */
+uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_steps);
 
 /** run.c: ends the run; the loop returns after what it is doing now. The first reason wins. */
 void machine_end(struct machine *machine, enum exit_reason reason, uint64_t code);
 /** run.c: the same for an error, which a guest's end just before does not hide. */
 void machine_fail(struct machine *machine, const struct error *error);
+/** run.c: runs the engine that the machine has. @return Steps taken. */
+uint64_t machine_engine(struct machine *machine, struct hart *hart, uint64_t budget_steps);
 /** run.c: what is left of a turn's grant after all that cuts it short; at least 1. */
 uint64_t turn_budget(struct machine *machine, const struct turn *turn);
 /** run.c: does the run stop here? Harts that run at once count as far as they have told. */

@@ -27,6 +27,10 @@ void *zeroed_room(void *entries, size_t *room, size_t idx, size_t entry_bytes) {
 
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error) {
+    static const enum tally_kind kinds[PROFILE_KINDS] = {[PROFILE_UNCOUNTED] = TALLY_WATCHED,
+                                                         [PROFILE_FLAT] = TALLY_RUNS,
+                                                         [PROFILE_CALLERS] = TALLY_CALLS,
+                                                         [PROFILE_SAMPLED] = TALLY_WATCHED};
     struct profiling *profiling = calloc(1, sizeof *profiling);
     struct error why;
     if (profiling == NULL) {
@@ -40,6 +44,7 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     if (machine_names_besides(machine, profiling->besides, error) != STATUS_OK) {
         return error->status;
     }
+    machine->samples = plan->kind == PROFILE_SAMPLED;
     (void)machine_names(machine, profiling->symbols,
                         &why); /* without names it is told by address */
     struct tally_watch watch = {.owner = NULL};
@@ -48,11 +53,18 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
         profiling->kernel_virtual = start == NULL ? 0 : start->address;
         watch = tasks_follow(profiling);
     }
+    machine->samples = plan->kind == PROFILE_SAMPLED;
+    if (machine->samples) {
+        profiling->sampler = sampler_new(profiling);
+        if (profiling->sampler == NULL) {
+            return error_set(error, STATUS_USAGE,
+                             "profile: out of memory; free some and try again");
+        }
+    }
     watch.function = functions_at;
     watch.starts = functions_starts;
     watch.owner = profiling;
-    return tally_begin(&machine->harts, plan->kind == PROFILE_CALLERS ? TALLY_CALLS : TALLY_RUNS,
-                       &watch, error);
+    return tally_begin(&machine->harts, kinds[plan->kind], &watch, error);
 }
 
 void profiling_free(struct profiling *profiling) {
@@ -62,6 +74,7 @@ void profiling_free(struct profiling *profiling) {
         symbols_free(profiling->besides);
         symbols_free(profiling->vdso);
         functions_free(profiling);
+        sampler_free(profiling->sampler);
         free(profiling);
     }
 }

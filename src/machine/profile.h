@@ -21,6 +21,8 @@ struct symbol_file {
 struct profile_plan {
     enum profile_kind kind;  /* how steps are counted */
     struct sysroot *sysroot; /* symbols of user programs; NULL: there are none. Not owned. */
+    uint64_t sample_steps;   /* of PROFILE_SAMPLED: mean distance, at least 1 */
+    uint64_t sample_seed;    /* what distances are drawn from */
 };
 
 /**
@@ -30,6 +32,8 @@ struct profile_plan {
  */
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error);
+/** How many samples were taken, and of how many callers are known. */
+void machine_profile_samples(const struct machine *machine, uint64_t *count, uint64_t *deep_count);
 /** When it has ended: adds all that was counted, but not what the run was (profile_set_run()). */
 void machine_profile_tell(struct machine *machine, struct profile *profile);
 

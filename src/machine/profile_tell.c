@@ -127,6 +127,10 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
         return;
     }
     functions_settle(profiling);
+    if (profiling->sampler != NULL) {
+        sampler_tell(&telling);
+        return;
+    }
     if (profiling->plan.kind == PROFILE_CALLERS) {
         tree_tell(machine, &telling);
         return;

@@ -5,6 +5,9 @@
  *      tasks.c         whose steps a hart takes: what the harts see, to prof/linux.c
  *      functions.c     code that is met, and which function it is of
  *      code_names.c    what that is called: symbols, and files that processes have mapped
+ *      sample.c        where harts are, now and then
+ *      stack.c         who called what a hart executes
+ *      pairs.c         numbers by two keys
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
 #define MACHINE_PROFILING_H
@@ -70,6 +73,7 @@ struct profiling {
     struct linux_view *view;   /* NULL: what runs is no kernel */
     uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
     struct code_place *places; /* PROFILE_FLAT: by number of the run; CALLERS: by function id */
+    struct sampler *sampler;   /* NULL: what is executed is counted */
     size_t place_room;
     struct code_ids ids;
     struct code_pages pages;
@@ -104,7 +108,8 @@ uint32_t tasks_tell(const struct telling *telling, uint32_t task, enum privilege
 
 /* -- functions.c ------------------------------------------------------------------------------- */
 
-/** Code in U was met for the first time. @param idx  Of its place. */
+/** Code in U was met for the first time, by a hart that has not moved on. @param idx  Of its
+ * place. */
 void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc);
 /** Which function is at an address? See struct tally_watch. @param owner  The profiling. */
 struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc);
@@ -126,5 +131,51 @@ vaddr code_linked(const struct profiling *profiling, vaddr pc, paddr at);
 struct place code_symbol(struct profiling *profiling, const struct code_place *place);
 /** What is at a place. */
 struct function_place functions_tell(const struct telling *telling, const struct code_place *place);
+
+/* -- pairs.c ----------------------------------------------------------------------------------- */
+
+/** Numbers by two keys. Empty when all zeros. */
+struct pairs {
+    struct pair {
+        uint64_t a, b;
+        uint32_t value; /* 0: there is none */
+    } * list;
+    size_t count, room;
+};
+
+/** The number of two keys, to be looked at or set at once; 0 where it was never set. */
+uint32_t *pairs_at(struct pairs *pairs, uint64_t a, uint64_t b);
+void pairs_free(struct pairs *pairs);
+
+/* -- stack.c ----------------------------------------------------------------------------------- */
+
+enum { STACK_CALLERS_MAX = 64 };
+
+/** Walks stacks by frame pointers, with no effect on the guest, whose memory may hold anything. */
+struct stacks {
+    const struct symbols *symbols;
+    bool linux_guest;
+    vaddr traps_first, traps_end; /* the kernel's way into it and out; equal: not known */
+    struct pairs kinds;           /* what is known of code, by scope and pc */
+    struct pairs frames;          /* how far into functions their frames begin, by address */
+};
+
+/** An instruction about to be executed, and who called. */
+struct stack {
+    vaddr pc[1 + STACK_CALLERS_MAX]; /* the innermost first; callers are inside their calls */
+    unsigned count;
+};
+
+void stacks_init(struct stacks *stacks, const struct profiling *profiling);
+void stacks_free(struct stacks *stacks);
+/** @param scope  Of code in U: where the same pc is the same code. Else 0. */
+void stack_walk(struct stacks *stacks, struct hart *hart, uint64_t scope, struct stack *stack);
+
+/* -- sample.c ---------------------------------------------------------------------------------- */
+
+/** @return NULL: out of memory. */
+struct sampler *sampler_new(struct profiling *profiling);
+void sampler_free(struct sampler *sampler);
+void sampler_tell(const struct telling *telling);
 
 #endif

@@ -293,13 +293,17 @@ void turn_prepare(struct machine *machine, unsigned vcpu) {
     machine->turn_vcpu = vcpu;
 }
 
+uint64_t machine_engine(struct machine *machine, struct hart *hart, uint64_t budget_steps) {
+    return machine->jit != NULL && !machine->interprets ? jit_run(machine->jit, hart, budget_steps)
+                                                        : interp_run(hart, budget_steps);
+}
+
 /** Runs the engine, or both. @return Steps taken. */
 static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t budget_steps) {
     struct hart *hart = machine->harts.hart[vcpu];
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
-    uint64_t ran_steps = machine->jit != NULL && !machine->interprets
-                             ? jit_run(machine->jit, hart, budget_steps)
-                             : interp_run(hart, budget_steps);
+    uint64_t ran_steps = machine->samples ? sample_run(machine, hart, budget_steps)
+                                          : machine_engine(machine, hart, budget_steps);
     machine->steps += ran_steps;
     if (machine->check != NULL) {
         check_turn(machine->check, vcpu, budget_steps, ran_steps);

@@ -162,6 +162,7 @@ struct range {
 struct space {
     struct range *ranges;
     size_t count, room;
+    uint32_t losses; /* times that something was taken away: until the next, what is there stays */
 };
 
 void space_free(struct space *space);

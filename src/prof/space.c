@@ -76,6 +76,7 @@ void space_unmap(struct space *space, uint64_t start, uint64_t end) {
         last++;
     }
     ranges_replace(space, first, last - first, 0);
+    space->losses += last > first;
 }
 
 void space_map(struct space *space, const struct range *range) {

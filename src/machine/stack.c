@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who called what a hart is about to execute, by frame pointers.
+ *
+ *      s0 -->  +-------------------+  sp of the caller, when it called
+ *       -8     | ra                |  where the call returns to
+ *      -16     | s0 of the caller  | --> its frame
+ *
+ * 1. Nothing that stands in the guest's memory is believed. A walk reads, through the page table in
+ *    force, and writes nothing; it is bounded, and stops where a link cannot be one.
+ * 2. A function has its frame from behind its prologue up to its epilogue. Before and after, and in
+ *    functions that have none, s0 is still the caller's, and who called is in ra. Which it is
+ *    follows from the code: from the function's first instruction to pc, and from pc on. That is
+ *    looked at once for each pc.
+ * 3. A leaf may keep s0 alone, in the place of ra.
+ * 4. The kernel's frames are all there, so its chains are believed as far as they look like some.
+ *    They go on over the border of a trap, whose registers lie where the frame of its handler ends
+ *    (struct pt_regs: pc, ra, sp, gp, tp, t0 to t2, s0), and from one stack to another.
+ * 5. Other programs may use s0 for anything. There a return address has to stand behind a call, and
+ *    frames lie above sp.
+ * 6. Firmware under a kernel has no names, so no callers either. */
+#include "machine/profiling.h"
+
+enum {
+    REGISTER_RA = 1,
+    REGISTER_SP = 2,
+    REGISTER_FP = 8,
+    PROLOGUE_INSNS_MAX = 256, /* prologues may come behind tests */
+    EPILOGUE_INSNS_MAX = 32,
+    KERNEL_STACK_BYTES = 16 << 10,
+    USER_STACK_BYTES = 8 << 20,
+    CROSSINGS_MAX = 2,
+    TRAP_RA = 8, /* [bytes] in struct pt_regs */
+    TRAP_FP = 64
+};
+
+/** What is known of code: numbers in a struct pairs, so not 0. */
+enum kind {
+    KIND_NONE,
+    KIND_FRAMED, /* s0 is the function's own */
+    KIND_BARE,   /* s0 is the caller's */
+    KIND_CALLED, /* behind a call */
+    KIND_UNCALLED
+};
+
+/* -- Code -------------------------------------------------------------------------------------- */
+
+static bool insn_at(struct hart *hart, vaddr pc, struct insn *insn) {
+    const struct ram *ram = &hart->harts->bus->ram;
+    uint16_t low = 0, high = 0;
+    paddr at;
+    if (!mmu_peek(hart, pc, &at) || !ram_read(ram, at, &low, sizeof low)) {
+        return false;
+    }
+    at += 2;
+    bool crosses = (pc + 2) % PAGE_BYTES == 0;
+    if (insn_length(low) == 4 &&
+        ((crosses && !mmu_peek(hart, pc + 2, &at)) || !ram_read(ram, at, &high, sizeof high))) {
+        return false;
+    }
+    *insn = decode(hart->harts->decoder, low | (uint32_t)high << 16);
+    return true;
+}
+
+/** addi s0, sp, SIZE */
+static bool insn_frames(const struct insn *insn) {
+    return insn->op == OP_addi && insn->rd == REGISTER_FP && insn->rs1 == REGISTER_SP &&
+           insn->imm > 0;
+}
+
+/** ld s0, OFFSET(sp) */
+static bool insn_unframes(const struct insn *insn) {
+    return insn->op == OP_ld && insn->rd == REGISTER_FP && insn->rs1 == REGISTER_SP;
+}
+
+/** How far into a function its frame begins, [bytes]. @return UINT32_MAX: nowhere. */
+static uint32_t frame_find(struct hart *hart, const struct symbol *symbol) {
+    struct insn insn;
+    uint32_t offset = 0;
+    for (unsigned i = 0; i < PROLOGUE_INSNS_MAX && offset < symbol->size_bytes &&
+                         insn_at(hart, symbol->address + offset, &insn);
+         i++) {
+        offset += insn.length;
+        if (insn_frames(&insn)) {
+            return offset;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/** Straight on from @p pc: does the function begin or end without giving a frame back? */
+static bool bare_from(struct hart *hart, const struct symbol *symbol, vaddr pc) {
+    struct insn insn;
+    for (unsigned i = 0; i < EPILOGUE_INSNS_MAX && insn_at(hart, pc, &insn); i++) {
+        if (insn_frames(&insn)) {
+            return true;
+        }
+        if (insn.op == OP_jalr) {
+            return insn.rd == 0 && insn.rs1 == REGISTER_RA;
+        }
+        if (insn.op == OP_jal) { /* to another function, or on in this one */
+            vaddr to = pc + (uint64_t)(int64_t)insn.imm;
+            return insn.rd == 0 && symbol != NULL && to - symbol->address >= symbol->size_bytes;
+        }
+        if (insn_unframes(&insn) || insn.op == OP_illegal) {
+            return false;
+        }
+        pc += insn.length;
+    }
+    return false;
+}
+
+/** Does the function's frame begin before @p pc? */
+static bool framed_before(struct stacks *stacks, struct hart *hart, const struct symbol *symbol,
+                          vaddr pc) {
+    uint32_t *offset = pairs_at(&stacks->frames, 0, symbol->address);
+    if (*offset == 0) {
+        *offset = frame_find(hart, symbol);
+    }
+    return pc - symbol->address >= *offset;
+}
+
+static enum kind frame_look(struct stacks *stacks, struct hart *hart, uint64_t scope, vaddr pc) {
+    const struct symbol *symbol = NULL;
+    if (scope == 0) {
+        symbol = symbols_at(stacks->symbols, pc).symbol;
+    }
+    bool before = symbol == NULL || framed_before(stacks, hart, symbol, pc);
+    return before && !bare_from(hart, symbol, pc) ? KIND_FRAMED : KIND_BARE;
+}
+
+static enum kind call_look(struct hart *hart, vaddr pc) {
+    struct insn insn;
+    bool called = insn_at(hart, pc - 4, &insn) && insn.length == 4 &&
+                  (insn.op == OP_jal || insn.op == OP_jalr) && insn.rd == REGISTER_RA;
+    called = called || (insn_at(hart, pc - 2, &insn) && insn.length == 2 && insn.op == OP_jalr &&
+                        insn.rd == REGISTER_RA);
+    return called ? KIND_CALLED : KIND_UNCALLED;
+}
+
+/* -- Walking ----------------------------------------------------------------------------------- */
+
+/** On its way out. */
+struct walk {
+    struct stacks *stacks;
+    struct hart *hart;
+    struct stack *stack;
+    uint64_t scope;
+    bool kernel;
+    vaddr fp; /* of the next frame */
+    unsigned crossings;
+};
+
+static enum kind frame_kind(const struct walk *walk, vaddr pc) {
+    uint32_t *kind = pairs_at(&walk->stacks->kinds, walk->scope, pc);
+    if (*kind == KIND_NONE) {
+        *kind = frame_look(walk->stacks, walk->hart, walk->scope, pc);
+    }
+    return (enum kind) * kind;
+}
+
+/* Odd keys are those of returns. */
+static bool behind_call(const struct walk *walk, vaddr pc) {
+    uint32_t *kind = pairs_at(&walk->stacks->kinds, walk->scope, pc | 1);
+    if (*kind == KIND_NONE) {
+        *kind = call_look(walk->hart, pc);
+    }
+    return *kind == KIND_CALLED;
+}
+
+static bool frame_push(const struct walk *walk, vaddr pc) {
+    struct stack *stack = walk->stack;
+    if (stack->count > STACK_CALLERS_MAX) {
+        return false;
+    }
+    stack->pc[stack->count++] = pc;
+    return true;
+}
+
+/** @param ra  Where the call returns to; the call may be the last of its function. */
+static bool caller_push(const struct walk *walk, vaddr ra) {
+    bool possible = ra > 4 && (ra & 1) == 0 && (ra ^ walk->stack->pc[0]) >> 63 == 0;
+    return possible && (walk->kernel || behind_call(walk, ra)) && frame_push(walk, ra - 1);
+}
+
+/** The next frame. @return false: it cannot be one. */
+static bool frame_move(struct walk *walk, vaddr fp) {
+    uint64_t room_bytes = walk->kernel ? KERNEL_STACK_BYTES : USER_STACK_BYTES;
+    bool near = fp > walk->fp && fp - walk->fp <= room_bytes;
+    if (!near && (!walk->kernel || fp >> 63 == 0 || walk->crossings++ == CROSSINGS_MAX)) {
+        return false;
+    }
+    walk->fp = fp;
+    return (fp & (walk->kernel ? 7U : 15U)) == 0;
+}
+
+/** Begins where code was about to be executed: at a function that may have no frame. @param fp  s0
+ * then. @return false: that is all. */
+static bool walk_from(struct walk *walk, vaddr pc, vaddr ra, vaddr fp) {
+    uint64_t saved;
+    if (frame_kind(walk, pc) == KIND_BARE) {
+        return caller_push(walk, ra) && frame_move(walk, fp);
+    }
+    if (!frame_move(walk, fp) || !mmu_peek_word(walk->hart, fp - 8, &saved)) {
+        return false;
+    }
+    bool alone = saved > fp && saved - fp <= KERNEL_STACK_BYTES;
+    return !alone || (caller_push(walk, ra) && frame_move(walk, saved));
+}
+
+/** Over a trap into the kernel. @param regs  Where registers were saved. */
+static bool walk_trap(struct walk *walk, vaddr regs) {
+    uint64_t pc, ra, fp;
+    return mmu_peek_word(walk->hart, regs, &pc) && mmu_peek_word(walk->hart, regs + TRAP_RA, &ra) &&
+           mmu_peek_word(walk->hart, regs + TRAP_FP, &fp) && pc >> 63 != 0 &&
+           frame_push(walk, pc) && walk_from(walk, pc, ra, fp);
+}
+
+static bool walk_frame(struct walk *walk) {
+    const struct stacks *stacks = walk->stacks;
+    vaddr frame = walk->fp;
+    uint64_t ra, fp;
+    if (!mmu_peek_word(walk->hart, frame - 8, &ra) || !caller_push(walk, ra)) {
+        return false;
+    }
+    if (walk->kernel && ra - stacks->traps_first < stacks->traps_end - stacks->traps_first) {
+        return walk_trap(walk, frame);
+    }
+    return mmu_peek_word(walk->hart, frame - 16, &fp) && frame_move(walk, fp);
+}
+
+void stack_walk(struct stacks *stacks, struct hart *hart, uint64_t scope, struct stack *stack) {
+    struct walk walk = {.stacks = stacks,
+                        .hart = hart,
+                        .stack = stack,
+                        .scope = scope,
+                        .kernel = stacks->linux_guest && hart->priv == PRIV_S,
+                        .fp = hart->x[REGISTER_SP]};
+    bool firmware = stacks->linux_guest && hart->priv == PRIV_M;
+    bool traps = hart->pc - stacks->traps_first < stacks->traps_end - stacks->traps_first;
+    stack->count = 0;
+    (void)frame_push(&walk, firmware ? 0 : hart->pc);
+    if (firmware || (walk.kernel && traps)) {
+        return;
+    }
+    bool more = walk_from(&walk, hart->pc, hart->x[REGISTER_RA], hart->x[REGISTER_FP]);
+    while (more) {
+        more = walk_frame(&walk);
+    }
+}
+
+void stacks_init(struct stacks *stacks, const struct profiling *profiling) {
+    const struct symbol *first = symbols_find(profiling->symbols, "handle_exception", 0);
+    const struct symbol *last = symbols_find(profiling->symbols, "ret_from_exception", 0);
+    *stacks =
+        (struct stacks){.symbols = profiling->symbols, .linux_guest = profiling->view != NULL};
+    if (stacks->linux_guest && first != NULL && last != NULL && first->address < last->address) {
+        stacks->traps_first = first->address;
+        stacks->traps_end = last->address + last->size_bytes;
+    }
+}
+
+void stacks_free(struct stacks *stacks) {
+    pairs_free(&stacks->kinds);
+    pairs_free(&stacks->frames);
+}
