@@ -355,7 +355,7 @@ struct hart {
     bool space_used[256];
     unsigned pmp_count;               /* PMP entries up to the last that is on */
     struct pmp_area pmp_area[4];      /* what was decided last, by privilege */
-    struct insn single[2];            /* room for a one-instruction block */
+    struct insn single[64];           /* room for a block that is part of another, and its end */
     uint64_t data_fills, fetch_fills; /* TLB entries made so far: misses that memory answered */
 };
 

@@ -7,8 +7,8 @@
  * block's first instruction, which exec_sync() works out when somebody wants to know. The same goes
  * for pc.
  *
- * 1. A block that would overrun the budget is not entered; the rest of the budget runs one
- * instruction at a time.
+ * 1. A block that would overrun the budget is not entered; as much of it as fits is copied, and run
+ * as a block of its own.
  * 2. Interrupts are looked for where blocks begin, and only after hart->check was set. Whatever can
  * make one takeable sets it, and ends the block, so none is ever taken late.
  * 3. Whatever can bring a deadline nearer or stop the machine sets hart->leave; the engine returns
@@ -89,14 +89,15 @@ static bool straddle_holds(struct hart *hart, const struct insn *insn) {
     return next != NULL && insn->bits >> 16 == next_page_half(&hart->harts->bus->ram, next);
 }
 
-/** The first instruction at pc alone, taken from its block when there is one. */
-static const struct insn *single_at(struct hart *hart, const struct block *block) {
+/** Of a block as much as there is room for, which is less than it has; without one, the instruction
+ * at pc. A block that straddles always has room. */
+static const struct insn *part_at(struct hart *hart, const struct block *block, uint64_t room) {
     if (block == NULL) {
         return single_make(hart);
     }
-    unsigned length = (block->insns[0].length & 1) != 0 ? 4 : 2;
-    hart->single[0] = block->insns[0];
-    hart->single[1] = code_placed((struct insn){.op = OP_block_end, .length = 2}, length);
+    memcpy(hart->single, block->insns, room * sizeof *hart->single);
+    hart->single[room] = code_placed((struct insn){.op = OP_block_end, .length = 2},
+                                     block->insns[room].length & 0xfeU);
     return hart->single;
 }
 
@@ -142,7 +143,7 @@ next_block:
         if (unlikely(hart->leave || (block == NULL && points_break(hart)))) {
             return at;
         }
-        insn = single_at(hart, block);
+        insn = part_at(hart, block, end - at);
         if (insn == NULL) {
             at++;
             goto next_block;
