@@ -20,16 +20,17 @@ enum { NODES_MAX = 1 << 24 };
 
 /** A function's address as it was called, or a root: a task on a hart in a mode. */
 struct node {
-    uint64_t key;    /* pc; in U the number of its place; of a root hart, task and mode */
+    uint64_t key;    /* pc; of a root hart, task and mode */
     uint64_t count;  /* samples */
     uint32_t parent; /* 0: a root */
+    uint32_t place;  /* in U */
 };
 
 /** The last stack of a hart, the outermost first. */
 struct path {
     uint32_t root;
     unsigned count;
-    uint64_t key[1 + STACK_CALLERS_MAX];
+    vaddr pc[1 + STACK_CALLERS_MAX];
     uint32_t node[1 + STACK_CALLERS_MAX];
 };
 
@@ -38,7 +39,7 @@ struct sampler {
     struct stacks stacks;
     uint64_t steps, seed;
     uint64_t count, deep_count;
-    struct pairs places;  /* of U: numbers by scope and pc */
+    struct pairs root_of; /* by key and scope */
     struct pairs node_of; /* by parent and key */
     struct node *nodes;   /* the first is none */
     uint32_t node_count;
@@ -71,15 +72,33 @@ static uint64_t position_from(const struct sampler *sampler, unsigned hart, uint
 
 /* -- Taking ------------------------------------------------------------------------------------ */
 
-static uint32_t node_find(struct sampler *sampler, uint32_t parent, uint64_t key) {
-    uint32_t *node = pairs_at(&sampler->node_of, parent, key);
-    if (*node == 0) {
-        *node = sampler->node_count++;
-        sampler->nodes =
-            zeroed_room(sampler->nodes, &sampler->node_room, *node, sizeof(struct node));
-        sampler->nodes[*node] = (struct node){.key = key, .parent = parent};
+static uint32_t node_add(struct sampler *sampler, const struct node *node) {
+    uint32_t idx = sampler->node_count++;
+    sampler->nodes = zeroed_room(sampler->nodes, &sampler->node_room, idx, sizeof *node);
+    sampler->nodes[idx] = *node;
+    return idx;
+}
+
+static uint32_t root_find(struct sampler *sampler, const struct hart *hart, uint64_t scope) {
+    uint64_t key = (uint64_t)hart->id << 40 | (uint64_t)tally_task(hart) << 2 | hart->priv;
+    uint32_t *idx = pairs_at(&sampler->root_of, key, scope);
+    if (*idx == 0) {
+        *idx = node_add(sampler, &(struct node){.key = key});
     }
-    return *node;
+    return *idx;
+}
+
+static uint32_t call_find(struct sampler *sampler, struct hart *hart, uint32_t parent, vaddr pc) {
+    uint32_t *idx = pairs_at(&sampler->node_of, parent, pc);
+    if (*idx == 0) {
+        struct node node = {.key = pc, .parent = parent};
+        if (hart->priv == PRIV_U && sampler->profiling->view != NULL) {
+            node.place = ++sampler->place_count;
+            functions_met(sampler->profiling, hart, node.place, pc);
+        }
+        *idx = node_add(sampler, &node);
+    }
+    return *idx;
 }
 
 /** Within which a pc in U is the same code: a process, until something of it is unmapped. */
@@ -94,36 +113,22 @@ static uint64_t scope_of(const struct sampler *sampler, const struct hart *hart)
     return (process == NULL ? UINT32_MAX : process->idx + 1ULL) << 32 | losses;
 }
 
-/** Makes numbers of places of a stack in U. */
-static void places_find(struct sampler *sampler, struct hart *hart, uint64_t scope,
-                        struct stack *stack) {
-    for (unsigned i = 0; i < stack->count; i++) {
-        uint32_t *place = pairs_at(&sampler->places, scope, stack->pc[i]);
-        if (*place == 0) {
-            *place = ++sampler->place_count;
-            functions_met(sampler->profiling, hart, *place, stack->pc[i]);
-        }
-        stack->pc[i] = *place;
-    }
-}
-
 /** The node of a stack. */
-static uint32_t stack_find(struct sampler *sampler, const struct hart *hart,
+static uint32_t stack_find(struct sampler *sampler, struct hart *hart, uint32_t root,
                            const struct stack *stack) {
     struct path *last = &sampler->last[hart->id];
-    uint64_t key = (uint64_t)hart->id << 40 | (uint64_t)tally_task(hart) << 2 | hart->priv;
-    uint32_t node = node_find(sampler, 0, key);
-    bool same = node == last->root;
+    bool same = root == last->root;
     bool full = sampler->node_count >= NODES_MAX;
     unsigned count = full ? 1 : stack->count;
-    last->root = node;
+    uint32_t node = root;
     for (unsigned i = 0; i < count; i++) {
-        key = stack->pc[count - 1 - i];
-        same = same && i < last->count && last->key[i] == key;
-        node = same ? last->node[i] : node_find(sampler, node, key);
-        last->key[i] = key;
+        vaddr pc = stack->pc[count - 1 - i];
+        same = same && i < last->count && last->pc[i] == pc;
+        node = same ? last->node[i] : call_find(sampler, hart, node, pc);
+        last->pc[i] = pc;
         last->node[i] = node;
     }
+    last->root = root;
     last->count = count;
     return node;
 }
@@ -132,13 +137,11 @@ static void sample_take(struct sampler *sampler, struct hart *hart) {
     struct stack stack;
     uint64_t scope = scope_of(sampler, hart);
     stack_walk(&sampler->stacks, hart, scope, &stack);
-    if (scope != 0) {
-        places_find(sampler, hart, scope, &stack);
-    }
+    uint32_t root = root_find(sampler, hart, scope);
+    uint32_t node = stack_find(sampler, hart, root, &stack);
+    sampler->nodes[node].count++;
     sampler->count++;
     sampler->deep_count += stack.count > 1;
-    uint32_t node = stack_find(sampler, hart, &stack); /* which may move them */
-    sampler->nodes[node].count++;
 }
 
 uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_steps) {
@@ -191,7 +194,7 @@ struct sampler *sampler_new(struct profiling *profiling) {
 void sampler_free(struct sampler *sampler) {
     if (sampler != NULL) {
         stacks_free(&sampler->stacks);
-        pairs_free(&sampler->places);
+        pairs_free(&sampler->root_of);
         pairs_free(&sampler->node_of);
         free(sampler->nodes);
         free(sampler->next);
@@ -203,13 +206,14 @@ void sampler_free(struct sampler *sampler) {
 /* -- Telling ----------------------------------------------------------------------------------- */
 
 /* Before the kernel has a page table its code is where its image lies. */
-static struct code_place place_of(const struct profiling *profiling, uint64_t key, uint8_t priv) {
-    if (profiling->view != NULL && priv == PRIV_U) {
-        struct code_place place = *functions_place(profiling, (uint32_t)key);
-        place.priv = priv;
-        return place;
+static struct code_place place_of(const struct profiling *profiling, const struct node *node,
+                                  uint8_t priv) {
+    struct code_place place = {.pc = node->key, .at = node->key};
+    if (node->place != 0) {
+        place = *functions_place(profiling, node->place);
     }
-    return (struct code_place){.pc = key, .at = key, .priv = priv};
+    place.priv = priv;
+    return place;
 }
 
 void sampler_tell(const struct telling *telling) {
@@ -227,7 +231,7 @@ void sampler_tell(const struct telling *telling) {
             continue;
         }
         modes[i] = modes[node->parent];
-        struct code_place place = place_of(telling->profiling, node->key, modes[i]);
+        struct code_place place = place_of(telling->profiling, node, modes[i]);
         contexts[i] =
             profile_add_call(telling->profile, contexts[node->parent],
                              functions_tell(telling, &place).function, (enum profile_mode)modes[i]);

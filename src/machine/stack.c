@@ -15,8 +15,9 @@
  * 4. The kernel's frames are all there, so its chains are believed as far as they look like some.
  *    They go on over the border of a trap, whose registers lie where the frame of its handler ends
  *    (struct pt_regs: pc, ra, sp, gp, tp, t0 to t2, s0), and from one stack to another.
- * 5. Other programs may use s0 for anything. There a return address has to stand behind a call, and
- *    frames lie above sp.
+ * 5. Other programs may use s0 for anything. There a return address has to stand behind a call,
+ *    frames lie above sp, and without a frame nothing is said. On the bare machine 0 marks the
+ *    outermost.
  * 6. Firmware under a kernel has no names, so no callers either. */
 #include "machine/profiling.h"
 
@@ -67,9 +68,10 @@ static bool insn_frames(const struct insn *insn) {
            insn->imm > 0;
 }
 
-/** ld s0, OFFSET(sp) */
+/** ld s0, OFFSET(sp), or ld ra, OFFSET(sp): what was kept until then was not the caller's. */
 static bool insn_unframes(const struct insn *insn) {
-    return insn->op == OP_ld && insn->rd == REGISTER_FP && insn->rs1 == REGISTER_SP;
+    return insn->op == OP_ld && (insn->rd == REGISTER_FP || insn->rd == REGISTER_RA) &&
+           insn->rs1 == REGISTER_SP;
 }
 
 /** How far into a function its frame begins, [bytes]. @return UINT32_MAX: nowhere. */
@@ -146,7 +148,8 @@ struct walk {
     struct stack *stack;
     uint64_t scope;
     bool kernel;
-    vaddr fp; /* of the next frame */
+    vaddr fp;   /* of the next frame */
+    bool found; /* a frame, or the mark of the outermost */
     unsigned crossings;
 };
 
@@ -186,6 +189,7 @@ static bool caller_push(const struct walk *walk, vaddr ra) {
 static bool frame_move(struct walk *walk, vaddr fp) {
     uint64_t room_bytes = walk->kernel ? KERNEL_STACK_BYTES : USER_STACK_BYTES;
     bool near = fp > walk->fp && fp - walk->fp <= room_bytes;
+    walk->found = walk->found || (fp == 0 && !walk->stacks->linux_guest);
     if (!near && (!walk->kernel || fp >> 63 == 0 || walk->crossings++ == CROSSINGS_MAX)) {
         return false;
     }
@@ -222,6 +226,7 @@ static bool walk_frame(struct walk *walk) {
     if (!mmu_peek_word(walk->hart, frame - 8, &ra) || !caller_push(walk, ra)) {
         return false;
     }
+    walk->found = true;
     if (walk->kernel && ra - stacks->traps_first < stacks->traps_end - stacks->traps_first) {
         return walk_trap(walk, frame);
     }
@@ -242,10 +247,15 @@ void stack_walk(struct stacks *stacks, struct hart *hart, uint64_t scope, struct
     if (firmware || (walk.kernel && traps)) {
         return;
     }
-    bool more = walk_from(&walk, hart->pc, hart->x[REGISTER_RA], hart->x[REGISTER_FP]);
+    vaddr fp = hart->x[REGISTER_FP];
+    if (hart->priv == PRIV_U && stacks->linux_guest && fp - walk.fp > USER_STACK_BYTES) {
+        return; /* nearly always, and there is nothing to be found */
+    }
+    bool more = walk_from(&walk, hart->pc, hart->x[REGISTER_RA], fp);
     while (more) {
         more = walk_frame(&walk);
     }
+    stack->count = walk.kernel || walk.found ? stack->count : 1;
 }
 
 void stacks_init(struct stacks *stacks, const struct profiling *profiling) {
