@@ -508,7 +508,34 @@ void calls_task(struct hart *hart) {
 
 void calls_begin(struct hart *hart) {
     hart->tally.from_steps = hart->clock->steps;
+    hart->tally.called = false;
+    hart->tally.stack = NULL;
     stack_select(hart);
+}
+
+/* A call that nothing of was executed is none yet. */
+void calls_end(struct hart *hart) {
+    calls_settle(hart, hart->clock->steps);
+    calls_of(hart)->nodes[hart->tally.node].shown.calls -= hart->tally.called;
+    hart->tally.called = false;
+    hart->tally.stack = NULL;
+}
+
+static void stack_forget(struct call_stack *stack) {
+    stack->count = 0;
+    stack->node = 0;
+}
+
+void calls_forget(struct calls *calls) {
+    for (size_t i = 0; i < calls->task_room; i++) {
+        if (calls->tasks[i] != NULL) {
+            stack_forget(calls->tasks[i]);
+        }
+    }
+    for (unsigned i = 0; i < calls->hart_count; i++) {
+        stack_forget(&calls->bare[i]);
+        stack_forget(&calls->firmware[i]);
+    }
 }
 
 void calls_settle(struct hart *hart, uint64_t at) {
@@ -531,20 +558,10 @@ void calls_stale(struct hart *hart) {
     }
 }
 
-/* A call that nothing of was executed is none yet. */
-static void hart_settle(struct hart *hart) {
-    calls_settle(hart, hart->clock->steps);
-    calls_of(hart)->nodes[hart->tally.node].shown.calls -= hart->tally.called;
-    hart->tally.called = false;
-}
-
 void tally_walk_calls(struct harts *harts, tally_node_fn *tell, void *owner) {
-    const struct calls *calls = harts->tally->calls;
+    const struct calls *calls = harts->tally->calls_kept;
     uint64_t *totals = calloc(calls->node_count, sizeof *totals);
     ensure(totals != NULL);
-    for (unsigned i = 0; i < harts->count; i++) {
-        hart_settle(harts->hart[i]);
-    }
     for (uint32_t i = calls->node_count; i-- > 1;) {
         const struct tally_node *node = &calls->nodes[i].shown;
         totals[i] += node->steps;

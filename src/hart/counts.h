@@ -8,8 +8,10 @@
 struct tally {
     enum tally_kind kind;
     struct tally_watch watch;
-    struct runs *runs;   /* TALLY_RUNS, else NULL */
-    struct calls *calls; /* TALLY_CALLS, else NULL */
+    struct runs *runs;   /* TALLY_RUNS, unless paused, else NULL */
+    struct calls *calls; /* TALLY_CALLS, likewise */
+    struct runs *runs_kept;
+    struct calls *calls_kept; /* the same, paused or not */
 };
 
 /* -- runs.c ------------------------------------------------------------------------------------ */
@@ -29,8 +31,12 @@ void runs_fetch_trapped(struct hart *hart);
 /** @return NULL: out of memory. */
 struct calls *calls_new(unsigned hart_count);
 void calls_free(struct calls *calls);
-/** Counting begins at each hart's position. */
+/** Counting begins at the hart's position; nothing has been called. */
 void calls_begin(struct hart *hart);
+/** It ends there. */
+void calls_end(struct hart *hart);
+/** All stacks are empty. */
+void calls_forget(struct calls *calls);
 /** Steps up to position @p at are of the function that ran. */
 void calls_settle(struct hart *hart, uint64_t at);
 /** The hart is at hart->pc between two steps, @p at is its position: what it jumped to is known. */

@@ -437,7 +437,7 @@ static void context_tell(const struct runs *runs, const struct context *context,
 }
 
 void tally_walk(const struct harts *harts, tally_fn *tell, void *owner) {
-    const struct runs *runs = harts->tally->runs;
+    const struct runs *runs = harts->tally->runs_kept;
     for (size_t i = 0; i < runs->context_count; i++) {
         context_tell(runs, runs->contexts[i], tell, owner);
     }

@@ -15,17 +15,60 @@
 /* -- Birth and death --------------------------------------------------------------------------- */
 
 /* Blocks that count, or do not, are not to be found any more. */
-static void blocks_change(struct harts *harts, const struct tally *tally) {
+static void blocks_change(struct harts *harts) {
+    const struct tally *tally = harts->tally;
     harts_drop_caches(harts);
     harts->code->threads_end = tally != NULL;
-    harts->code->starts = tally != NULL && tally->kind == TALLY_CALLS ? tally->watch.starts : NULL;
+    harts->code->starts = tally != NULL && tally->calls != NULL ? tally->watch.starts : NULL;
     harts->code->starts_owner = tally != NULL ? tally->watch.owner : NULL;
 }
 
 static bool counts_make(struct tally *tally, const struct harts *harts) {
-    tally->runs = tally->kind == TALLY_RUNS ? runs_new() : NULL;
-    tally->calls = tally->kind == TALLY_CALLS ? calls_new(harts->count) : NULL;
-    return tally->kind == TALLY_WATCHED || tally->runs != NULL || tally->calls != NULL;
+    tally->runs_kept = tally->kind == TALLY_RUNS ? runs_new() : NULL;
+    tally->calls_kept = tally->kind == TALLY_CALLS ? calls_new(harts->count) : NULL;
+    return tally->kind == TALLY_WATCHED || tally->runs_kept != NULL || tally->calls_kept != NULL;
+}
+
+static bool is_paused(const struct tally *tally) {
+    return tally->runs != tally->runs_kept || tally->calls != tally->calls_kept;
+}
+
+void tally_resume(struct harts *harts) {
+    struct tally *tally = harts->tally;
+    if (!is_paused(tally)) {
+        return;
+    }
+    tally->runs = tally->runs_kept;
+    tally->calls = tally->calls_kept;
+    blocks_change(harts);
+    for (unsigned i = 0; i < harts->count; i++) {
+        if (tally->runs != NULL) {
+            runs_select(harts->hart[i]);
+        }
+        if (tally->calls != NULL) {
+            calls_begin(harts->hart[i]);
+        }
+    }
+}
+
+void tally_pause(struct harts *harts) {
+    struct tally *tally = harts->tally;
+    if (is_paused(tally) || tally->kind == TALLY_WATCHED) {
+        return;
+    }
+    for (unsigned i = 0; i < harts->count; i++) {
+        if (tally->calls != NULL) {
+            calls_end(harts->hart[i]);
+        }
+        harts->hart[i]->sheet = NULL;
+        harts->hart[i]->tally.block_sheet = NULL;
+    }
+    if (tally->calls != NULL) {
+        calls_forget(tally->calls);
+    }
+    tally->runs = NULL;
+    tally->calls = NULL;
+    blocks_change(harts);
 }
 
 enum status tally_begin(struct harts *harts, enum tally_kind kind, const struct tally_watch *watch,
@@ -40,18 +83,12 @@ enum status tally_begin(struct harts *harts, enum tally_kind kind, const struct 
         tally_end(harts);
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
-    blocks_change(harts, tally);
     for (unsigned i = 0; i < harts->count; i++) {
-        struct hart *hart = harts->hart[i];
-        hart->watched = true;
-        hart->tally = (struct hart_tally){.priv = hart->priv};
-        if (tally->runs != NULL) {
-            runs_select(hart);
-        }
-        if (tally->calls != NULL) {
-            calls_begin(hart);
-        }
+        harts->hart[i]->watched = true;
+        harts->hart[i]->tally = (struct hart_tally){.priv = harts->hart[i]->priv};
     }
+    blocks_change(harts);
+    tally_resume(harts);
     return STATUS_OK;
 }
 
@@ -65,14 +102,15 @@ void tally_end(struct harts *harts) {
         harts->hart[i]->watched = false;
         harts->hart[i]->sheet = NULL;
     }
-    blocks_change(harts, NULL);
-    runs_free(tally->runs);
-    calls_free(tally->calls);
+    blocks_change(harts);
+    runs_free(tally->runs_kept);
+    calls_free(tally->calls_kept);
     free(tally);
 }
 
 enum tally_kind tally_kind(const struct hart *hart) {
-    return hart->watched ? hart->harts->tally->kind : TALLY_WATCHED;
+    bool counts = hart->watched && !is_paused(hart->harts->tally);
+    return counts ? hart->harts->tally->kind : TALLY_WATCHED;
 }
 
 /* -- Tasks ------------------------------------------------------------------------------------- */

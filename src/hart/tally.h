@@ -53,6 +53,13 @@ enum status tally_begin(struct harts *harts, enum tally_kind kind, const struct 
                         struct error *error);
 /** No more. What was counted is gone. */
 void tally_end(struct harts *harts);
+/**
+ * Between turns: from now on nothing is counted, and code is translated as if nobody ever would.
+ * What was counted stays, and whoever watches is told as before. Caches are dropped, in both.
+ */
+void tally_pause(struct harts *harts);
+/** Between turns: everything is counted again. TALLY_CALLS: by calls that begin from here on. */
+void tally_resume(struct harts *harts);
 /** For a watch: what the hart executes from now on, outside of firmware that is apart, is of this
  * task. @param task  Counts from 1; 0: of none. */
 void tally_set_task(struct hart *hart, uint32_t task);
@@ -88,7 +95,7 @@ struct tally_count {
 
 typedef void tally_fn(void *owner, const struct tally_context *context,
                       const struct tally_count *count);
-/** Between turns, TALLY_RUNS: tells all that was counted; the same instruction may come several
+/** Paused, TALLY_RUNS: tells all that was counted; the same instruction may come several
  * times, and in any order. */
 void tally_walk(const struct harts *harts, tally_fn *tell, void *owner);
 
@@ -106,7 +113,7 @@ struct tally_node {
 };
 
 typedef void tally_node_fn(void *owner, uint32_t idx, const struct tally_node *node);
-/** Between turns, TALLY_CALLS: tells all nodes in which, or below which, there are steps; parents
+/** Paused, TALLY_CALLS: tells all nodes in which, or below which, there are steps; parents
  * first. */
 void tally_walk_calls(struct harts *harts, tally_node_fn *tell, void *owner);
 

@@ -126,6 +126,7 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
     if (profiling == NULL) {
         return;
     }
+    tally_pause(&machine->harts);
     functions_settle(profiling);
     if (profiling->sampler != NULL) {
         sampler_tell(&telling);

@@ -178,6 +178,7 @@ static void node_note(void *owner, uint32_t idx, const struct tally_node *node) 
 /** Each step is somewhere. */
 static const char *tree_of(struct subject *subject) {
     uint64_t steps = 0;
+    tally_pause(&subject->machine->harts);
     tally_walk_calls(&subject->machine->harts, node_note, subject);
     for (unsigned i = 0; i < HARTS; i++) {
         steps += subject->machine->harts.hart[i]->clock->steps;
@@ -316,6 +317,7 @@ static void calls_without_end_have_one(void **state) {
     for (unsigned i = 0; i < DEEP; i++) {
         leave(subject, start_of('a') + 4);
     }
+    tally_pause(&subject->machine->harts);
     tally_walk_calls(&subject->machine->harts, extent_note, &extent);
     assert_int_equal(extent.nodes, 401);
     assert_int_equal(extent.steps, 2 * DEEP);

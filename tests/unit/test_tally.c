@@ -97,6 +97,7 @@ static void program_run(const struct folder *folder, const struct way *way,
     struct run_callbacks callbacks = {.owner = NULL};
     assert_int_equal(machine_run(machine, &callbacks).reason, EXIT_STOPPED);
     memset(sums, 0, HARTS * sizeof *sums);
+    tally_pause(&machine->harts);
     tally_walk(&machine->harts, sums_add, sums);
     for (unsigned i = 0; i < HARTS; i++) {
         assert_int_equal(sums[i].all_steps, machine->harts.hart[i]->clock->steps);
