@@ -135,7 +135,7 @@ _sandglass_net() {
 _sandglass_value() {
     local value=$2
     case $1 in
-    kernel | initrd | elf | signature | stats | dump-file | D | log | file | symbols)
+    kernel | initrd | elf | signature | stats | dump-file | D | log | file | output | symbols)
         compopt -o default
         ;;
     bios)
@@ -213,6 +213,18 @@ _sandglass_report() {
     esac
 }
 
+# _sandglass_profile WORD PREVIOUS FIRST: options of a run; or, behind a log or a snapshot, of those
+# who go on from there.
+_sandglass_profile() {
+    local names="$_sandglass_profile $_sandglass_run"
+    if [[ -n $3 && $3 != -* ]]; then
+        names="$_sandglass_profile $_sandglass_replay chaos stop-at stop-at-vtime"
+    elif [[ -z $3 && $1 != -* ]]; then
+        compopt -o default
+    fi
+    _sandglass_run_word "$1" "$2" "$names"
+}
+
 # _sandglass_run_word WORD PREVIOUS NAMES: completes an option among NAMES, or its value.
 _sandglass_run_word() {
     local word=$1 option='' names
@@ -252,7 +264,7 @@ _sandglass() {
     verify)
         _sandglass_run_word "$word" "${words[-1]}" "against hash-every $_sandglass_run"
         ;;
-    profile) _sandglass_run_word "$word" "${words[-1]}" "$_sandglass_profile $_sandglass_run" ;;
+    profile) _sandglass_profile "$word" "${words[-1]}" "${words[2]-}" ;;
     record)
         _sandglass_run_word "$word" "${words[-1]}" \
             "$_sandglass_record $_sandglass_explore $_sandglass_run"

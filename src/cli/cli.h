@@ -19,7 +19,7 @@ int run_command(int argc, char **argv);
 int clocks_command(int argc, char **argv);
 /** The same, standing still before the first step for a debugger. */
 int debug_command(int argc, char **argv);
-/** The same, counting what is executed. */
+/** The same, or a replay, or a run that goes on, counting what is executed. */
 int profile_command(int argc, char **argv);
 int disasm_command(int argc, char **argv);
 int symbols_command(int argc, char **argv);
@@ -261,6 +261,7 @@ struct exploration {
 /** What `run` is asked to do. */
 struct run_options {
     enum command_kind command;
+    bool profiles; /* what is executed is counted */
     struct machine_options machine;
     const char *log_path; /* of record and replay, snapshot and restore */
     char *log_fresh;      /* of snapshot: where it grows, or NULL: in its place */
@@ -325,7 +326,7 @@ enum option_use {
     USE_REPLAY,   /* of replay only */
     USE_SNAPSHOT, /* of snapshot only */
     USE_VERIFY,   /* of verify only */
-    USE_PROFILE   /* of profile only */
+    USE_PROFILE   /* of profile only, live, of a log, or of a snapshot */
 };
 
 struct recording;
@@ -333,6 +334,7 @@ struct recording;
 /** Where options come from. */
 struct options_source {
     enum command_kind command;
+    bool profiles;
     int argc; /* argv[0] is passed over */
     char **argv;
     const struct recording *recording; /* what was recorded comes first; or NULL */
@@ -360,6 +362,9 @@ enum status profile_write(struct machine *machine, const struct run_options *opt
 
 /** Prints what a command accepts to standard output. */
 void run_options_help(enum command_kind command);
+
+/** A run that is counted from its first step: `profile` without a file. */
+int profile_live(int argc, char **argv);
 
 /** Runs what is asked for, from opening files to the last report. @return Exit status. */
 int run_options_run(struct run_options *options, char *const *argv);
@@ -393,7 +398,8 @@ struct recording {
     uint8_t bytes[RECORDING_BYTES_MAX]; /* what the others point into */
 };
 
-/** Is the log, or snapshot, another file than those that the run is made of? */
+/** Is the log, or snapshot, another file than those that the run is made of, and is it not to be
+ * written over by a profile of it? */
 enum status recording_apart(const struct run_options *options, struct error *error);
 
 /** Writes the header, for which it reads all files. Only bytes and their size are filled in. */

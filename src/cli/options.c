@@ -28,8 +28,11 @@ static void usage_print(enum command_kind command) {
         [COMMAND_VERIFY] =
             "usage: sandglass verify [--against ENGINE] [OPTION of run]...\n\n"
             "Runs a machine, replays it, and compares both: states on the way, words, ends.\n",
-        [COMMAND_PROFILE] = "usage: sandglass profile [--output FILE] [OPTION of run]...\n\n"
-                            "Runs a machine, and counts what it executes, step by step.\n",
+        [COMMAND_PROFILE] =
+            "usage: sandglass profile [--output FILE] [OPTION of run]...\n"
+            "       sandglass profile FILE [--output FILE] [OPTION of replay or restore]...\n\n"
+            "Runs a machine, replays a log, or goes on from a snapshot; and counts what is\n"
+            "executed, step by step.\n",
         [COMMAND_REPLAY] =
             "usage: sandglass replay FILE [OPTION]...\n\n"
             "Runs a machine again as it was recorded, to the same end and the same bits.\n",
@@ -47,7 +50,7 @@ void run_options_help(enum command_kind command) {
     usage_print(command);
     for (size_t i = 0; i < option_row_count; i++) {
         const struct option_row *row = &option_rows[i];
-        if (!option_accepted(row, command)) {
+        if (!option_accepted(row, command, command == COMMAND_PROFILE)) {
             continue;
         }
         const char *argument = row->argument == NULL ? "" : row->argument;
@@ -76,7 +79,7 @@ static const char *command_name(const struct run_options *options) {
         [COMMAND_REPLAY] = "replay", [COMMAND_SNAPSHOT] = "snapshot", [COMMAND_RESTORE] = "restore",
         [COMMAND_VERIFY] = "verify",
     };
-    return names[options->command];
+    return options->profiles ? "profile" : names[options->command];
 }
 
 static enum status unknown_option(const struct run_options *options, const char *argument,
@@ -122,13 +125,18 @@ static bool seen_before(const struct option_row *row, bool *seen) {
     return false;
 }
 
+/** Does it say what a profile counts? */
+static bool profile_shapes(const struct option_row *row) {
+    return row->use == USE_PROFILE && row->offset != offsetof(struct run_options, profile_path);
+}
+
 /** Keeps what a recording or a profile has to say of the run. */
 static enum status given_note(struct run_options *options, const struct option_row *row,
                               const char *value, struct error *error) {
     enum option_use use = row->use;
     enum command_kind command = options->command;
-    bool tells = command == COMMAND_RECORD || command == COMMAND_PROFILE;
-    bool looks = use == USE_PROFILE && row->offset != offsetof(struct run_options, profile_path);
+    bool tells = command == COMMAND_RECORD || options->profiles;
+    bool looks = options->profiles && (use == USE_REPLAY || profile_shapes(row));
     bool kept = use == USE_SHAPES || use == USE_DRAWS || use == USE_PLACES ||
                 (use == USE_STOPS && tells) || looks;
     if (!kept || (!tells && command != COMMAND_SNAPSHOT)) {
@@ -149,7 +157,7 @@ static enum status take_option(struct run_options *options, const struct option_
     if (seen_before(row, seen)) {
         return error_set(error, STATUS_USAGE, "--%s is given twice; keep one", row->name);
     }
-    if (!option_accepted(row, options->command)) {
+    if (!option_accepted(row, options->command, options->profiles)) {
         return option_refuse(row, options->command, error);
     }
     const char *value = optarg == NULL ? "" : optarg;
@@ -266,6 +274,7 @@ enum status options_parse(const struct options_source *source, struct run_option
                           struct error *error) {
     options_defaults(options);
     options->command = source->command;
+    options->profiles = source->profiles;
     enum status status = ext_parse("max", &options->machine.ext, error);
     if (status == STATUS_OK && source->recording != NULL) {
         status = recorded_take(source->recording, options, error);
@@ -277,9 +286,9 @@ enum status options_parse(const struct options_source *source, struct run_option
         return status;
     }
     bool debug = source->command == COMMAND_DEBUG;
-    bool profiles = source->command == COMMAND_PROFILE;
-    options->profile_path =
-        profiles && options->profile_path == NULL ? PROFILE_DEFAULT : options->profile_path;
+    options->profile_path = options->profiles && options->profile_path == NULL
+                                ? PROFILE_DEFAULT
+                                : options->profile_path;
     options->gdb_waits = options->gdb_waits || debug;
     options->gdb = options->gdb == NULL && debug ? GDB_PORT_DEFAULT : options->gdb;
     status = options_check(options, error);

@@ -32,7 +32,7 @@ bool option_repeats(const struct option_row *row);
 
 /* options_check.c: what belongs to whom, and what goes together. */
 
-bool option_accepted(const struct option_row *row, enum command_kind command);
+bool option_accepted(const struct option_row *row, enum command_kind command, bool profiles);
 /** The line for one that is not. */
 enum status option_refuse(const struct option_row *row, enum command_kind command,
                           struct error *error);

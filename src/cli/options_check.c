@@ -6,8 +6,11 @@
 
 /* -- Whose they are ---------------------------------------------------------------------------- */
 
-bool option_accepted(const struct option_row *row, enum command_kind command) {
+bool option_accepted(const struct option_row *row, enum command_kind command, bool profiles) {
     enum option_use use = row->use;
+    if (use == USE_PROFILE) {
+        return profiles;
+    }
     switch (command) {
     case COMMAND_RUN:
     case COMMAND_DEBUG:
@@ -19,7 +22,7 @@ bool option_accepted(const struct option_row *row, enum command_kind command) {
     case COMMAND_REPLAY:
         return use == USE_PLACES || use == USE_LOOKS || use == USE_REPLAY;
     case COMMAND_PROFILE:
-        return use <= USE_STOPS || use == USE_PROFILE;
+        return use <= USE_STOPS;
     case COMMAND_SNAPSHOT:
         return use <= USE_STOPS || use == USE_SNAPSHOT;
     case COMMAND_RESTORE:
@@ -40,8 +43,9 @@ enum status option_refuse(const struct option_row *row, enum command_kind comman
         [USE_PROFILE] = "is of sandglass profile; drop it",
     };
     bool recorded = command == COMMAND_REPLAY || command == COMMAND_RESTORE;
-    const char *why =
-        recorded || row->use <= USE_STOPS ? "is as it was recorded; drop it" : owners[row->use];
+    const char *why = (recorded && row->use != USE_PROFILE) || row->use <= USE_STOPS
+                          ? "is as it was recorded; drop it"
+                          : owners[row->use];
     return error_set(error, STATUS_USAGE, "--%s: %s", row->name, why);
 }
 
@@ -159,8 +163,9 @@ static enum status explore_check(const struct run_options *options, struct error
                    : STATUS_OK;
     }
     const char *shares = explore_shares(options);
-    if (options->command != COMMAND_RUN && options->command != COMMAND_RECORD &&
-        options->command != COMMAND_RESTORE) {
+    if ((options->command != COMMAND_RUN && options->command != COMMAND_RECORD &&
+         options->command != COMMAND_RESTORE) ||
+        options->profiles) {
         return conflict(error, "--chaos FIRST..LAST",
                         "is for run, record and restore; give one seed");
     }
@@ -237,7 +242,7 @@ enum status options_check(const struct run_options *options, struct error *error
     if (records && record_check(options, error) != STATUS_OK) {
         return error->status;
     }
-    if (options->command == COMMAND_PROFILE && profile_check(options, error) != STATUS_OK) {
+    if (options->profiles && profile_check(options, error) != STATUS_OK) {
         return error->status;
     }
     if (machine->elf != NULL) {

@@ -33,6 +33,10 @@ static char *command_text(const struct run_options *options) {
         return NULL;
     }
     fputs("sandglass profile", file);
+    if (options->log_path != NULL) {
+        fputc(' ', file);
+        word_put(file, options->log_path);
+    }
     for (unsigned i = 0; i < options->given_count; i++) {
         fprintf(file, " --%s", options->given[i].name);
         if (options->given[i].value[0] != '\0') {

@@ -63,6 +63,11 @@ enum status recording_apart(const struct run_options *options, struct error *err
                              options->log_path, role_option(role));
         }
     }
+    if (options->log_path != NULL && options->profile_path != NULL &&
+        is_same_file(options->profile_path, options->log_path)) {
+        return error_set(error, STATUS_USAGE, "--output %.300s: is what is profiled; name another",
+                         options->profile_path);
+    }
     return STATUS_OK;
 }
 

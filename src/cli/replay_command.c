@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sandglass replay and restore: a run again, as a log says, or on from a snapshot. */
+/* sandglass replay and restore: a run again, as a log says, or on from a snapshot; and profile,
+ * which counts the one or the other. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -60,6 +61,22 @@ static enum status kind_check(struct log *log, enum command_kind command, struct
                               : "is a log of inputs; use sandglass replay");
 }
 
+/** Checks and runs what has been parsed. */
+static int options_run(struct run_options *options, const struct recording *recording,
+                       char **argv) {
+    struct error error;
+    options->log_path = log_name(options->log);
+    if (options->command == COMMAND_REPLAY) {
+        consoles_place(recording, options);
+    }
+    if (recording_compare(recording, options, &error) != STATUS_OK ||
+        recording_apart(options, &error) != STATUS_OK) {
+        return cli_fail(&error);
+    }
+    return options->exploration.wanted ? explore_run(options, argv)
+                                       : run_options_run(options, argv);
+}
+
 static int go_on(struct log *log, struct recording *recording,
                  const struct options_source *source) {
     struct run_options options;
@@ -72,25 +89,20 @@ static int go_on(struct log *log, struct recording *recording,
         return cli_fail(&error);
     }
     int result = (int)options_parse(source, &options, &error);
-    if (result == 0) {
-        options.log = log;
-        options.log_path = log_name(log);
-        if (source->command == COMMAND_REPLAY) {
-            consoles_place(recording, &options);
-        }
-        result = (int)recording_compare(recording, &options, &error);
-    }
+    options.log = log;
     if (result != 0) {
         cli_fail(&error);
+    } else if (options.help) {
+        run_options_help(source->profiles ? COMMAND_PROFILE : source->command);
     } else {
-        result = options.exploration.wanted ? explore_run(&options, source->argv)
-                                            : run_options_run(&options, source->argv);
+        result = options_run(&options, recording, source->argv);
     }
     run_options_free(&options);
     return result;
 }
 
 static int command(int argc, char **argv, enum command_kind kind) {
+    bool profiles = kind == COMMAND_PROFILE;
     struct error error;
     if (argc < 2) {
         error_set(&error, STATUS_USAGE, "%s: names no file; use sandglass %s FILE [OPTION]...",
@@ -118,10 +130,13 @@ static int command(int argc, char **argv, enum command_kind kind) {
     if (log == NULL) {
         result = cli_fail(&error);
     } else {
-        result =
-            go_on(log, recording,
-                  &(struct options_source){
-                      .command = kind, .argc = argc - 1, .argv = argv + 1, .recording = recording});
+        enum command_kind found = log_is_snapshot(log) ? COMMAND_RESTORE : COMMAND_REPLAY;
+        result = go_on(log, recording,
+                       &(struct options_source){.command = profiles ? found : kind,
+                                                .profiles = profiles,
+                                                .argc = argc - 1,
+                                                .argv = argv + 1,
+                                                .recording = recording});
         (void)log_close(log, &error);
     }
     free(recording);
@@ -134,4 +149,9 @@ int replay_command(int argc, char **argv) {
 
 int restore_command(int argc, char **argv) {
     return command(argc, argv, COMMAND_RESTORE);
+}
+
+int profile_command(int argc, char **argv) {
+    bool file = argc > 1 && argv[1][0] != '-';
+    return file ? command(argc, argv, COMMAND_PROFILE) : profile_live(argc, argv);
 }

@@ -249,8 +249,7 @@ static struct machine_exit run(struct machine *machine, const struct run_options
     };
     struct console *gdb = options->outside.gdb;
     struct machine_exit end = {.reason = EXIT_ERROR};
-    if (options->command == COMMAND_PROFILE &&
-        profile_begin(machine, options, &end.error) != STATUS_OK) {
+    if (options->profiles && profile_begin(machine, options, &end.error) != STATUS_OK) {
         end.status = (int)end.error.status;
         return end;
     }
@@ -276,7 +275,7 @@ static void report_all(struct machine *machine, const struct run_options *option
         signature_write(machine, &options->outputs, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
-    bool profiled = options->command == COMMAND_PROFILE && end->reason != EXIT_ERROR;
+    bool profiled = options->profiles && end->reason != EXIT_ERROR;
     if (machine != NULL && profiled && profile_write(machine, options, end, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
@@ -506,7 +505,8 @@ int run_options_run(struct run_options *options, char *const *argv) {
 
 static int command(int argc, char **argv, enum command_kind kind, bool clocks) {
     struct run_options options;
-    struct options_source source = {.command = kind, .argc = argc, .argv = argv};
+    struct options_source source = {
+        .command = kind, .profiles = kind == COMMAND_PROFILE, .argc = argc, .argv = argv};
     struct error error;
     int result = (int)options_parse(&source, &options, &error);
     if (result != 0) {
@@ -534,7 +534,7 @@ int debug_command(int argc, char **argv) {
     return command(argc, argv, COMMAND_DEBUG, false);
 }
 
-int profile_command(int argc, char **argv) {
+int profile_live(int argc, char **argv) {
     return command(argc, argv, COMMAND_PROFILE, false);
 }
 

@@ -273,7 +273,8 @@ enum status profile_load(const char *name, const void *bytes, size_t size_bytes,
                          struct profile **profile, struct error *error);
 /** Reads a file. */
 enum status profile_load_file(const char *path, struct profile **profile, struct error *error);
-/** XXH3-128 of all but the host's cost, in hex: equal runs have equal ones. */
+/** XXH3-128 of all but the host's cost and the command, in hex: equal runs have equal ones, and so
+ * have their replays. */
 void profile_digest(const struct profile *profile, char digest[PROFILE_DIGEST_CHARS]);
 
 /* -- view.c: parts of a profile ---------------------------------------------------------------- */
@@ -314,7 +315,7 @@ struct profile_rows {
     struct profile_row *rows; /* the greatest self first, then the greatest total, then by name */
     uint32_t count;
     uint64_t self, instructions; /* of all */
-    struct texts *texts; /* that names are kept in */
+    struct texts *texts;         /* that names are kept in */
 };
 
 /** Functions of one name in one module are one row. @param rows  Set; profile_rows_free() it. */

@@ -4,7 +4,7 @@
  *
  *   1. The first part, the body, is all that is the same in equal runs; the second, what the run
  *      cost the host. Each has its own texts: so the body is equal, too, and profile_digest() is
- *      of it alone.
+ *      of it alone, but for the command: a replay has another.
  *   2. Fields are walked once, either way (base's stream). The first walk of a save goes nowhere:
  *      it gathers the texts, which are sorted and written before all that refers to them.
  *   3. Whatever is read is as profile_settle() leaves it, or refused: indices in range, sorted
@@ -609,7 +609,9 @@ enum status profile_load_file(const char *path, struct profile **profile, struct
 
 void profile_digest(const struct profile *profile, char digest[PROFILE_DIGEST_CHARS]) {
     struct buffer raw = {0};
-    part_tell(profile, PART_BODY, &raw);
+    struct profile same = *profile; /* a replay is another command, and the same run */
+    same.run.command = "";
+    part_tell(&same, PART_BODY, &raw);
     XXH128_hash_t hash = XXH3_128bits(raw.bytes, raw.size_bytes);
     snprintf(digest, PROFILE_DIGEST_CHARS, "%016" PRIx64 "%016" PRIx64, (uint64_t)hash.high64,
              (uint64_t)hash.low64);

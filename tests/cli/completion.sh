@@ -75,6 +75,11 @@ offers 'sandglass run --sta' '--stats --state-hash'
 offers 'sandglass run -sta' '-stats -state-hash'
 offers 'sandglass run --no-reboot --eng' --engine
 offers 'sandglass run --smp 4 --app' --append
+offers 'sandglass profile --output ' '' default
+offers 'sandglass profile x' '' default
+offers 'sandglass profile x.sgl --fr' --from
+offers 'sandglass profile x.snap --stop-at-' --stop-at-vtime
+offers 'sandglass profile x.sgl --sm' ''
 offers 'sandglass run --smp=4 --app' --append
 
 # -- Extensions: the same in the table, the completion and the manual page.

@@ -191,7 +191,39 @@ expect_equal 'firmware alone is the rest' $((all - 404)) \
 expect_equal 'kernel and user' $'program;leaf 202\nprogram;leaf 202' \
     "$("$sandglass" report b.sgp --format folded --filter kernel,user)"
 
+# -- A replay, and a snapshot that goes on
+# shellcheck disable=SC2086 # options
+expect 0 '' record --log a.sgl $program
+for options in '' '--engine interp' '--grant random:3'; do
+    # shellcheck disable=SC2086 # options
+    expect 0 '' profile a.sgl --count flat --state-hash --output b.sgp $options
+    expect_equal "profile of a log $options" "$wanted" "$(digest b.sgp)"
+    expect_equal "state of a log that is profiled $options" "$hash" "$(state_hash)"
+done
+expect 0 '' profile a.sgl --count flat --verify --output 'a b.sgp'
+expect_equal 'how to repeat it' 'sandglass profile a.sgl --count flat --verify' \
+    "$("$sandglass" report 'a b.sgp' | sed -n 's/^repeat *//p')"
+# shellcheck disable=SC2086 # options
+expect 75 'stopped' profile $program --count flat --output b.sgp --stop-at 12345
+stopped=$(digest b.sgp)
+expect 75 'stopped' profile a.sgl --count flat --output b.sgp --to 12345
+expect_equal 'profile of a part of a log' "$stopped" "$(digest b.sgp)"
+
+# counted PROFILE: the steps that all rows add up to.
+counted() {
+    "$sandglass" report "$1" | sed -n 's/^counted *\([0-9 ]*[0-9]\) steps.*/\1/p' | tr -d ' '
+}
+steps=$(python3 -c 'import json; print(json.load(open("run.json"))["steps"])')
+# shellcheck disable=SC2086 # options
+expect 0 'stopped' snapshot --file a.snap $program --stop-at 12345
+for options in '' '--engine interp'; do
+    # shellcheck disable=SC2086 # options
+    expect 0 '' profile a.snap --state-hash --output b.sgp $options
+    expect_equal "profile of a snapshot $options" $((steps - 12345)) "$(counted b.sgp)"
+    expect_equal "state of a snapshot that is profiled $options" "$hash" "$(state_hash)"
+done
 # -- What cannot be
+head -c 500 a.snap >cut.snap
 # shellcheck disable=SC2086 # options
 {
     expect 64 'counts each step once' profile $program --count flat --time free
@@ -199,6 +231,14 @@ expect_equal 'kernel and user' $'program;leaf 202\nprogram;leaf 202' \
     expect 64 '--output: is of sandglass profile' run $program --output a.sgp
     expect 74 'cannot be written' profile $program --count flat --output no/where.sgp
     expect 64 '--sysroot names the programs of a Linux' profile $program --sysroot .
+    expect 64 'counts each step once' profile a.sgl --gdb 1234
+    expect 64 'is as it was recorded' profile a.sgl --smp 2
+    expect 64 'is what is profiled; name another' profile a.sgl --output ./a.sgl
+    expect 64 'is what is profiled; name another' profile a.snap --output a.snap
+    expect 64 'drop it' replay a.sgl --output b.sgp
+    expect 64 'is for run, record and restore' profile a.snap --chaos 1..3
+    expect 65 'cut' profile cut.snap --output b.sgp
+    expect 65 'name a log that can be read' profile nothing.sgl
 }
 mkdir sysroot
 truncate -s 1M zeros
@@ -207,4 +247,8 @@ for where in 'sysroot/none: No such file' 'disk:none: No such file' 'count.elf: 
     expect 65 "^sandglass: --sysroot $where" profile --kernel count.elf --bios none \
         --memory 16M --icount sleep=off --sysroot "${where%%: *}"
 done
+expect 0 '' profile a.sgl --help
+grep -q '^usage: sandglass profile' stdout || fail 'no help of profile'
+expect 0 '' replay a.sgl --help
+grep -q '^usage: sandglass replay' stdout || fail 'no help of replay'
 finish
