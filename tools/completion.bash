@@ -19,7 +19,7 @@ _sandglass_explore='until-fail fail-on jobs'
 # Besides those of run; and instead of them.
 _sandglass_record='log hash-every snapshot-every'
 _sandglass_snapshot='file'
-_sandglass_profile='count sample output sysroot symbols'
+_sandglass_profile='count sample window output sysroot symbols'
 _sandglass_restore='kernel initrd bios elf signature console chaos until-fail fail-on jobs engine
     jit-cache snapshot-memory stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
     no-sandbox help'
@@ -131,6 +131,13 @@ _sandglass_net() {
     _sandglass_reply "$1" "${choices[@]/#/$done}"
 }
 
+# _sandglass_window PLACES: a place on either side of the dots.
+_sandglass_window() {
+    local from=''
+    [[ $1 != *..* ]] || from=${1%"${1##*..}"}
+    _sandglass_reply "$1" "$from"{vtime:,symbol:,line:,marker}
+}
+
 # _sandglass_value OPTION VALUE: completes what an option of run takes.
 _sandglass_value() {
     local value=$2
@@ -175,6 +182,7 @@ _sandglass_value() {
     engine) _sandglass_reply "$value" auto jit interp check ;;
     dump | d) _sandglass_dump "$value" ;;
     rtc) _sandglass_reply "$value" base= ;;
+    window) _sandglass_window "$value" ;;
     esac
 }
 

@@ -266,17 +266,18 @@ struct run_options {
     const char *log_path; /* of record and replay, snapshot and restore */
     char *log_fresh;      /* of snapshot: where it grows, or NULL: in its place */
     struct exploration exploration;
-    uint64_t hash_steps;           /* --hash-every */
-    const char *against;           /* --against: an engine, or NULL */
-    struct profile_plan profile_plan; /* of profile: what is looked at */
-    const char *profile_path;      /* --output of profile, or NULL */
-    const char *sysroot;           /* --sysroot, or NULL */
-    bool verifies;                 /* --verify */
-    uint64_t snapshot_steps;       /* --snapshot-every; 0: not given */
-    uint64_t from_steps;           /* --from; 0: not given */
-    struct destination to;         /* --to, --to-vtime */
-    struct log *log;               /* being read: a log, or a snapshot */
-    struct given given[GIVEN_MAX]; /* what shapes the run */
+    uint64_t hash_steps;                /* --hash-every */
+    const char *against;                /* --against: an engine, or NULL */
+    struct profile_plan profile_plan;   /* of profile: what is looked at */
+    const char *profile_path;           /* --output of profile, or NULL */
+    const char *sysroot;                /* --sysroot, or NULL */
+    struct window windows[WINDOWS_MAX]; /* --window: what the plan points to */
+    bool verifies;                      /* --verify */
+    uint64_t snapshot_steps;            /* --snapshot-every; 0: not given */
+    uint64_t from_steps;                /* --from; 0: not given */
+    struct destination to;              /* --to, --to-vtime */
+    struct log *log;                    /* being read: a log, or a snapshot */
+    struct given given[GIVEN_MAX];      /* what shapes the run */
     unsigned given_count;
     const char *console; /* value of --console, or NULL */
     const char *stats;   /* where to, or NULL */
@@ -356,7 +357,7 @@ void run_options_free(struct run_options *options);
 /** Before the first step. @errors STATUS_USAGE */
 enum status profile_begin(struct machine *machine, const struct run_options *options,
                           struct error *error);
-/** After a run whose steps were counted. @errors STATUS_HOST_IO */
+/** After a run whose steps were counted; says which windows never began. @errors STATUS_HOST_IO */
 enum status profile_write(struct machine *machine, const struct run_options *options,
                           const struct machine_exit *end, struct error *error);
 

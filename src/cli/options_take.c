@@ -366,6 +366,20 @@ static enum status take_to_vtime(struct run_options *options, const struct optio
     return time_take(row, value, &options->to, TO_OPTIONS, error);
 }
 
+static enum status take_window(struct run_options *options, const struct option_row *row,
+                               const char *value, struct error *error) {
+    if (options->profile_plan.window_count == WINDOWS_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s: more than %d; drop some", row->name,
+                         WINDOWS_MAX);
+    }
+    if (!window_parse(value, &options->windows[options->profile_plan.window_count])) {
+        return bad_value(row, value, "FROM..TO, of which either may be empty: " DESTINATION_FORMS,
+                         error);
+    }
+    options->profile_plan.window_count++;
+    return STATUS_OK;
+}
+
 static enum status take_gdb_default(struct run_options *options, const struct option_row *row,
                                     const char *value, struct error *error) {
     (void)row;
@@ -549,8 +563,8 @@ const struct option_row option_rows[] = {
 const size_t option_row_count = COUNT(option_rows);
 
 bool option_repeats(const struct option_row *row) {
-    static option_fn *const again[] = {take_hart_rates,  take_nothing, take_drive,  take_serial,
-                                       take_virtconsole, take_share,   take_symbols};
+    static option_fn *const again[] = {take_hart_rates,  take_nothing, take_drive,   take_serial,
+                                       take_virtconsole, take_share,   take_symbols, take_window};
     bool repeats = false;
     for (size_t i = 0; i < COUNT(again); i++) {
         repeats = repeats || row->parse == again[i];

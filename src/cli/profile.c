@@ -83,10 +83,6 @@ static void run_tell(struct machine *machine, const struct run_options *options,
                                  .samples = samples,
                                  .samples_deep = samples_deep,
                              });
-    profile_add_window(profile, &(struct profile_window){.to_steps = stats.steps,
-                                                         .to_ns = stats.virtual_ns,
-                                                         .from = "the first step",
-                                                         .to = "the end"});
     profile_set_host(profile, &(struct profile_host){
                                   .wall_ns = (uint64_t)(stats.host.wall_s * 1e9),
                                   .translate_ns = (uint64_t)(stats.host.translate_s * 1e9),
@@ -102,14 +98,34 @@ enum status profile_begin(struct machine *machine, const struct run_options *opt
                           struct error *error) {
     struct profile_plan plan = options->profile_plan;
     plan.sysroot = options->outside.sysroot;
+    plan.windows = options->windows;
     enum status status = names_look(options, error);
     return status == STATUS_OK ? machine_profile(machine, &plan, error) : status;
+}
+
+/** One line for all windows that the run did not come to. */
+static void missed_tell(const struct machine *machine, const struct run_options *options) {
+    unsigned missed = machine_windows_missed(machine);
+    if (missed > 0) {
+        char from[DESTINATION_CHARS], to[DESTINATION_CHARS], others[64] = "";
+        const struct window *window = &options->windows[options->profile_plan.window_count - missed];
+        if (missed > 1) {
+            snprintf(others, sizeof others, ", nor in the %u behind it", missed - 1);
+        }
+        destination_text(&window->from, from);
+        fprintf(stderr,
+                "sandglass: --window %s..%s: the run did not come to %s, so nothing is counted in "
+                "it%s\n",
+                from, destination_text(&window->to, to), from[0] == '\0' ? "its beginning" : from,
+                others);
+    }
 }
 
 enum status profile_write(struct machine *machine, const struct run_options *options,
                           const struct machine_exit *end, struct error *error) {
     struct profile *profile = profile_new();
     struct buffer bytes = {0};
+    missed_tell(machine, options);
     run_tell(machine, options, end, profile);
     machine_profile_tell(machine, profile);
     names_defects_tell(options);

@@ -275,8 +275,8 @@ static void report_all(struct machine *machine, const struct run_options *option
         signature_write(machine, &options->outputs, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
-    bool profiled = options->profiles && end->reason != EXIT_ERROR;
-    if (machine != NULL && profiled && profile_write(machine, options, end, &error) != STATUS_OK) {
+    if (machine != NULL && machine_profiled(machine) &&
+        profile_write(machine, options, end, &error) != STATUS_OK) {
         end_spoil(end, &error);
     }
     if (options->stats != NULL && stats_write(&report, &error) != STATUS_OK) {

@@ -15,7 +15,7 @@
  * 1. A call puts where it will return to, and sp, on the stack. A return looks for that: mostly it
  *    is on top. What returns elsewhere is longjmp(): whatever was called with a lower sp is over.
  * 2. What jumps into another function without a call takes its caller's place: a tail call, a cold
- *    part, a linker's stub.
+ *    part, a linker's stub. But who jumps to where a call was to return has returned.
  * 3. A trap is a call that nobody made. Its return is known by the mode it goes to. Where that is
  *    not where it came from: in a user's code a signal handler was put between, which is such a
  *    call too, until somebody returns to where the trap came from; in another space it is another
@@ -361,8 +361,9 @@ static void call_push(struct hart *hart, uint64_t returns_to) {
                                      .kind = FRAME_CALL});
 }
 
-/* Nearly always the topmost frame is what is returned to. */
-static void call_pop(struct hart *hart, uint64_t pc) {
+/* Nearly always the topmost frame is what is returned to.
+ * @param surely  It is a return; else a jump, which may be one by another register than ra. */
+static void call_pop(struct hart *hart, uint64_t pc, bool surely) {
     enum { FAR_BYTES = 8 << 20 };
     const struct call_stack *stack = hart->tally.stack;
     uint64_t sp = hart->x[REGISTER_SP];
@@ -375,7 +376,7 @@ static void call_pop(struct hart *hart, uint64_t pc) {
         }
         over = sp - frame->sp < FAR_BYTES ? i - 1 : over;
     }
-    if (over < stack->count) {
+    if (surely && over < stack->count) {
         frame_pop(hart, over);
     }
 }
@@ -401,7 +402,9 @@ static void arrive(struct hart *hart, uint64_t at, const struct tally_code_place
     if (how == LABEL_CALL_RA || how == LABEL_CALL_T0) {
         call_push(hart, hart->x[how == LABEL_CALL_RA ? REGISTER_RA : REGISTER_T0]);
     } else if (how == LABEL_RETURN) {
-        call_pop(hart, pc);
+        call_pop(hart, pc, true);
+    } else if (how < LABEL_CALL_T0 && !place->starts) {
+        call_pop(hart, pc, false);
     }
     function_enter(hart, place, how == LABEL_CALL_RA || how == LABEL_CALL_T0 || how == LABEL_TRAP);
 }

@@ -88,7 +88,6 @@ enum status tally_begin(struct harts *harts, enum tally_kind kind, const struct 
         harts->hart[i]->tally = (struct hart_tally){.priv = harts->hart[i]->priv};
     }
     blocks_change(harts);
-    tally_resume(harts);
     return STATUS_OK;
 }
 

@@ -44,8 +44,8 @@ struct tally_watch {
 };
 
 /**
- * From now on what harts in turns execute is watched, and counted exactly, whatever the engine and
- * the grants. Caches are dropped.
+ * From now on what harts in turns execute is watched; and from tally_resume() on it is counted,
+ * exactly, whatever the engine and the grants. Caches are dropped.
  * @param watch  Copied; NULL: nobody is told. TALLY_CALLS requires function.
  * @errors STATUS_USAGE: out of memory.
  */

@@ -10,6 +10,7 @@
 #include "jit/jit.h"
 #include "io/io.h"
 #include "isa/isa.h"
+#include "machine/destination.h"
 #include "machine/profile.h"
 #include "vtime/vtime.h"
 
@@ -53,38 +54,6 @@ enum {
 enum { PULSE_MIN_NS = 1000, PULSE_MAX_NS = 1000000000 };
 #define MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 #define MEMORY_MAX_BYTES ((uint64_t)64 << 30)
-
-/** Places in a run, as users name them (destination.c). */
-enum destination_kind {
-    DESTINATION_NONE,
-    DESTINATION_STEPS,      /* of all harts together, in the order of execution */
-    DESTINATION_HART_STEPS, /* position of one hart */
-    DESTINATION_VTIME,      /* before the first step at that VIRTUAL time or later */
-    /* Those from here on are counted when the run comes by. */
-    DESTINATION_SYMBOL, /* before its instruction is executed */
-    DESTINATION_LINE,   /* behind the step that says the last byte of a text that is new to its line
-                           on the first console */
-    DESTINATION_MARKER  /* before it is executed */
-};
-
-enum { DESTINATION_TEXT_MAX = 200, MARKER_NUMBER_MAX = 2047 };
-
-struct destination {
-    enum destination_kind kind;
-    uint64_t number;                     /* steps; [ns]; a marker's, or MARKER_ANY */
-    unsigned hart;                       /* DESTINATION_HART_STEPS */
-    uint64_t nth;                        /* of those that are counted: which time, from 1 */
-    char text[DESTINATION_TEXT_MAX + 1]; /* DESTINATION_SYMBOL, DESTINATION_LINE */
-};
-
-/** What destination_parse() takes. */
-#define DESTINATION_FORMS                                                                          \
-    "STEPS, HART:STEPS, vtime:NS, symbol:NAME[#N], line:TEXT[#N] or marker[:NUMBER][#N]"
-
-/** @return false: it is none of DESTINATION_FORMS. */
-bool destination_parse(const char *text, struct destination *destination);
-/** Is it one of those that are counted? */
-bool destination_counted(const struct destination *destination);
 
 enum grant_kind { GRANT_ALL, GRANT_FIXED, GRANT_RANDOM };
 
@@ -626,6 +595,7 @@ struct machine {
     struct goal to;        /* and where its replay does */
     struct sight *sights;  /* SIGHT_ROLES of them */
     struct goal goal;      /* where it pauses before */
+    bool goal_due;         /* the next step is at the goal's time or later */
     enum pause pause;      /* somebody wants it to pause now */
     struct hit hit;        /* the last one */
     bool edited;           /* a debugger has changed something */
@@ -667,6 +637,8 @@ void machine_fail(struct machine *machine, const struct error *error);
 uint64_t machine_engine(struct machine *machine, struct hart *hart, uint64_t budget_steps);
 /** run.c: what is left of a turn's grant after all that cuts it short; at least 1. */
 uint64_t turn_budget(struct machine *machine, const struct turn *turn);
+/** run.c: is it reached, or behind? Its time, by VIRTUAL; inside a round see goal_due. */
+bool goal_reached(const struct machine *machine, const struct goal *goal);
 /** run.c: does the run stop here? Harts that run at once count as far as they have told. */
 bool stop_reached(const struct machine *machine);
 /** run.c: before an engine runs steps of @p vcpu. */

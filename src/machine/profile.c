@@ -25,12 +25,32 @@ void *zeroed_room(void *entries, size_t *room, size_t idx, size_t entry_bytes) {
     return bytes;
 }
 
-enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
-                            struct error *error) {
+/** Begins to watch and to count. */
+static enum status counting_begin(struct profiling *profiling, struct error *error) {
     static const enum tally_kind kinds[PROFILE_KINDS] = {[PROFILE_UNCOUNTED] = TALLY_WATCHED,
                                                          [PROFILE_FLAT] = TALLY_RUNS,
                                                          [PROFILE_CALLERS] = TALLY_CALLS,
                                                          [PROFILE_SAMPLED] = TALLY_WATCHED};
+    struct machine *machine = profiling->machine;
+    struct tally_watch watch = {.owner = NULL};
+    if (machine->options.kernel != NULL) {
+        const struct symbol *start = symbols_find(profiling->symbols, "_start", 0);
+        profiling->kernel_virtual = start == NULL ? 0 : start->address;
+        watch = tasks_follow(profiling);
+    }
+    watch.function = functions_at;
+    watch.starts = functions_starts;
+    watch.owner = profiling;
+    machine->samples = profiling->plan.kind == PROFILE_SAMPLED;
+    profiling->sampler = machine->samples ? sampler_new(profiling) : NULL;
+    if (machine->samples && profiling->sampler == NULL) {
+        return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
+    }
+    return tally_begin(&machine->harts, kinds[profiling->plan.kind], &watch, error);
+}
+
+enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
+                            struct error *error) {
     struct profiling *profiling = calloc(1, sizeof *profiling);
     struct error why;
     if (profiling == NULL) {
@@ -41,30 +61,25 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     profiling->plan = *plan;
     profiling->symbols = symbols_new();
     profiling->besides = symbols_new();
-    if (machine_names_besides(machine, profiling->besides, error) != STATUS_OK) {
-        return error->status;
-    }
-    machine->samples = plan->kind == PROFILE_SAMPLED;
     (void)machine_names(machine, profiling->symbols,
                         &why); /* without names it is told by address */
-    struct tally_watch watch = {.owner = NULL};
-    if (machine->options.kernel != NULL) {
-        const struct symbol *start = symbols_find(profiling->symbols, "_start", 0);
-        profiling->kernel_virtual = start == NULL ? 0 : start->address;
-        watch = tasks_follow(profiling);
+    enum status status = machine_names_besides(machine, profiling->besides, error);
+    if (status == STATUS_OK) {
+        status = windows_find(profiling, error);
     }
-    machine->samples = plan->kind == PROFILE_SAMPLED;
-    if (machine->samples) {
-        profiling->sampler = sampler_new(profiling);
-        if (profiling->sampler == NULL) {
-            return error_set(error, STATUS_USAGE,
-                             "profile: out of memory; free some and try again");
-        }
+    if (status == STATUS_OK) {
+        status = counting_begin(profiling, error);
     }
-    watch.function = functions_at;
-    watch.starts = functions_starts;
-    watch.owner = profiling;
-    return tally_begin(&machine->harts, kinds[plan->kind], &watch, error);
+    if (status != STATUS_OK) {
+        profiling_free(profiling);
+        machine->profiling = NULL;
+        machine->samples = false;
+    }
+    return status;
+}
+
+bool machine_profiled(const struct machine *machine) {
+    return machine->profiling != NULL;
 }
 
 void profiling_free(struct profiling *profiling) {

@@ -4,6 +4,7 @@
 #ifndef MACHINE_PROFILE_H
 #define MACHINE_PROFILE_H
 
+#include "machine/destination.h"
 #include "prof/prof.h"
 
 struct machine;
@@ -19,22 +20,30 @@ struct symbol_file {
 
 /** What of a run is looked at. */
 struct profile_plan {
-    enum profile_kind kind;  /* how steps are counted */
-    struct sysroot *sysroot; /* symbols of user programs; NULL: there are none. Not owned. */
-    uint64_t sample_steps;   /* of PROFILE_SAMPLED: mean distance, at least 1 */
-    uint64_t sample_seed;    /* what distances are drawn from */
+    enum profile_kind kind;       /* how steps are counted */
+    struct sysroot *sysroot;      /* symbols of user programs; NULL: there are none. Not owned. */
+    uint64_t sample_steps;        /* of PROFILE_SAMPLED: mean distance, at least 1 */
+    uint64_t sample_seed;         /* what distances are drawn from */
+    const struct window *windows; /* where it is looked at, one behind the other. Not owned. */
+    unsigned window_count;        /* [0, WINDOWS_MAX]; 0: everywhere */
 };
 
 /**
  * Before the first step: from now on what is executed is counted, by task and function.
  * @param plan  Copied; what it points to outlives the machine.
- * @errors STATUS_USAGE: out of memory.
+ * @errors STATUS_USAGE: out of memory, a window at a symbol that there is not.
  */
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error);
 /** How many samples were taken, and of how many callers are known. */
 void machine_profile_samples(const struct machine *machine, uint64_t *count, uint64_t *deep_count);
-/** When it has ended: adds all that was counted, but not what the run was (profile_set_run()). */
+/** Is it looked at? */
+bool machine_profiled(const struct machine *machine);
+/** When it has ended: adds all that was counted, and the windows where that was, but not what the
+ * run was (profile_set_run()). */
 void machine_profile_tell(struct machine *machine, struct profile *profile);
+/** How many windows never began, since the run did not come to them: the last ones of the plan.
+ * Requires: machine_profiled(). */
+unsigned machine_windows_missed(const struct machine *machine);
 
 #endif

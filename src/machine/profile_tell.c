@@ -127,6 +127,7 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
         return;
     }
     tally_pause(&machine->harts);
+    windows_tell(profiling, profile);
     functions_settle(profiling);
     if (profiling->sampler != NULL) {
         sampler_tell(&telling);

@@ -8,11 +8,13 @@
  *      sample.c        where harts are, now and then
  *      stack.c         who called what a hart executes
  *      pairs.c         numbers by two keys
+ *      windows.c       where in the run it is looked at
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
 #define MACHINE_PROFILING_H
 
 #include "machine/machine.h"
+#include "machine/sight.h"
 
 /** Code that was met. */
 struct code_place {
@@ -64,9 +66,28 @@ static inline vaddr page_of(vaddr address) {
     return address & ~(uint64_t)(PAGE_BYTES - 1);
 }
 
+/** A window that has begun. */
+struct window_span {
+    struct position from, to;
+    bool reached; /* the place where it ends, before the run's end */
+};
+
+/** Places are sides of windows: 2n begins window n, 2n + 1 ends it. */
+enum { WINDOW_PLACES = 2 * WINDOWS_MAX };
+
+struct windows {
+    struct window list[WINDOWS_MAX];
+    unsigned count;                     /* at least 1 */
+    struct sight sights[WINDOW_PLACES]; /* of places that are counted */
+    unsigned next;                      /* the place that is looked for; 2 * count: none */
+    struct position first;              /* where the run began */
+    struct window_span spans[WINDOWS_MAX];
+};
+
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
+    struct windows windows;
     struct symbols *symbols;   /* of what was booted, firmware aside; and the kernel's modules */
     struct symbols *besides;   /* of firmware, and of other code that there are symbol files for */
     struct symbols *vdso;      /* what the kernel maps into processes; NULL: not known yet */
@@ -105,6 +126,22 @@ bool tasks_kernel_read(void *owner, uint64_t address, void *bytes, size_t size_b
 struct tally_watch tasks_follow(struct profiling *profiling);
 /** The model's task for a context's number and mode. */
 uint32_t tasks_tell(const struct telling *telling, uint32_t task, enum privilege priv);
+
+/* -- windows.c --------------------------------------------------------------------------------- */
+
+/* All but the first may be called for a machine that is not profiled. */
+
+/** Finds the places of the plan's windows. @errors STATUS_USAGE: no such symbol. */
+enum status windows_find(struct profiling *profiling, struct error *error);
+/** The run begins here: nothing is counted until a window does. */
+void windows_begin(struct machine *machine);
+/** Brings a goal forward to the next place, if that is not counted. */
+void windows_limit(const struct machine *machine, struct goal *goal);
+/** After machine_go(): begins and ends windows, if it has come to their places. */
+void windows_look(struct machine *machine);
+/** The run is over, and with it the window. Nothing is counted any more. */
+void windows_end(struct machine *machine);
+void windows_tell(const struct profiling *profiling, struct profile *profile);
 
 /* -- functions.c ------------------------------------------------------------------------------- */
 

@@ -23,6 +23,7 @@
 #include "machine/gate.h"
 #include "machine/machine.h"
 #include "machine/past.h"
+#include "machine/profiling.h"
 #include "machine/sight.h"
 #include "machine/waypoint.h"
 
@@ -107,10 +108,11 @@ static uint64_t goal_left_steps(const struct machine *machine, const struct goal
 /** Steps of @p vcpu, whose turn it is, before the goal's time. */
 static uint64_t goal_left_before(const struct machine *machine, unsigned vcpu) {
     const struct clock *clock = &machine->sched.vcpus[vcpu].clock;
-    return clock_position(clock, machine->goal.at_ns) - clock->steps;
+    uint64_t position = clock_position(clock, machine->goal.at_ns);
+    return position - min_u64(position, clock->steps);
 }
 
-static bool goal_reached(const struct machine *machine, const struct goal *goal) {
+bool goal_reached(const struct machine *machine, const struct goal *goal) {
     return machine->steps >= goal->steps || sched_virtual(&machine->sched) >= goal->at_ns ||
            (goal->hart_steps != UINT64_MAX &&
             machine_hart_stats(machine, goal->hart).steps >= goal->hart_steps);
@@ -320,6 +322,7 @@ static void turn_run(struct machine *machine, const struct turn *turn) {
     }
     if (budget_steps == 0) { /* the goal's time has come for this hart */
         machine->pause = PAUSE_GOAL;
+        machine->goal_due = true;
         return;
     }
     turn_prepare(machine, turn->vcpu);
@@ -556,6 +559,7 @@ const struct hit *machine_hit(const struct machine *machine) {
 
 enum pause machine_go(struct machine *machine, const struct goal *goal) {
     machine->goal = *goal;
+    machine->goal_due = false;
     machine->pause = PAUSE_NONE;
     clocks_resume(&machine->clocks, host_time_read());
     stopwatch_switch(&machine->stopwatch, ACTIVITY_TIME);
@@ -645,11 +649,16 @@ static struct goal goal_random(struct machine *machine) {
 }
 
 struct machine_exit machine_run(struct machine *machine, const struct run_callbacks *callbacks) {
-    struct goal goal = goal_none;
+    enum pause pause;
     machine_begin(machine, callbacks);
     waypoint_start(machine);
+    windows_begin(machine);
     do {
-        goal = machine->options.pauses ? goal_random(machine) : goal_none;
-    } while (machine_go(machine, &goal) != PAUSE_NONE);
+        struct goal goal = machine->options.pauses ? goal_random(machine) : goal_none;
+        windows_limit(machine, &goal);
+        pause = machine_go(machine, &goal);
+        windows_look(machine);
+    } while (pause != PAUSE_NONE);
+    windows_end(machine);
     return machine_finish(machine);
 }

@@ -168,7 +168,7 @@ void sights_look(struct machine *machine) {
         if (!machine->sights[role].met) {
             continue;
         }
-        if (role == SIGHT_SEEK) {
+        if (role >= SIGHT_SEEK) {
             machine->pause = PAUSE_GOAL;
         } else {
             machine->gate.stopped = machine->gate.stopped || role == SIGHT_TO;
@@ -179,18 +179,28 @@ void sights_look(struct machine *machine) {
 
 /* -- Setting ----------------------------------------------------------------------------------- */
 
+enum status sight_find(struct machine *machine, const struct destination *wanted,
+                       struct sight *sight, struct error *error) {
+    *sight = (struct sight){.wanted = *wanted, .left = wanted->nth, .last_hart = HARTS_MAX};
+    ensure(destination_counted(wanted));
+    return wanted->kind == DESTINATION_SYMBOL ? symbol_find(machine, sight, error) : STATUS_OK;
+}
+
+void sight_start(struct machine *machine, enum sight_role role, const struct sight *sight) {
+    sight_clear(machine, role);
+    machine->sights[role] = *sight;
+    points_set(machine, sight, true);
+    console_hear(machine->console, lines_hear, machine);
+}
+
 enum status sight_set(struct machine *machine, enum sight_role role,
                       const struct destination *wanted, struct error *error) {
-    struct sight sight = {.wanted = *wanted, .left = wanted->nth, .last_hart = HARTS_MAX};
-    ensure(destination_counted(wanted));
-    if (wanted->kind == DESTINATION_SYMBOL && symbol_find(machine, &sight, error) != STATUS_OK) {
-        return error->status;
+    struct sight sight;
+    enum status status = sight_find(machine, wanted, &sight, error);
+    if (status == STATUS_OK) {
+        sight_start(machine, role, &sight);
     }
-    sight_clear(machine, role);
-    machine->sights[role] = sight;
-    points_set(machine, &sight, true);
-    console_hear(machine->console, lines_hear, machine);
-    return STATUS_OK;
+    return status;
 }
 
 void sight_clear(struct machine *machine, enum sight_role role) {

@@ -6,7 +6,14 @@
 #include "machine/machine.h"
 
 /** What a destination that is counted is wanted for. */
-enum sight_role { SIGHT_STOP, SIGHT_TO, SIGHT_SEEK, SIGHT_ROLES };
+enum sight_role {
+    SIGHT_STOP,
+    SIGHT_TO,
+    /* Those from here on are not of the past: who goes back keeps them as they are. */
+    SIGHT_SEEK,   /* of a debugger */
+    SIGHT_WINDOW, /* the next place of a profile's windows */
+    SIGHT_ROLES
+};
 enum { SIGHT_ADDRESSES_MAX = 16 };
 
 /** One that is looked out for: see sight.c. */
@@ -30,6 +37,11 @@ struct sight {
  */
 enum status sight_set(struct machine *machine, enum sight_role role,
                       const struct destination *wanted, struct error *error);
+/** The first half of that: finds out what to look for. */
+enum status sight_find(struct machine *machine, const struct destination *wanted,
+                       struct sight *sight, struct error *error);
+/** The second. @param sight  As found; copied. */
+void sight_start(struct machine *machine, enum sight_role role, const struct sight *sight);
 /** Nothing is looked out for yet. NULL: out of memory. */
 struct sight *sights_new(void);
 /** Looks out for what the options want, once the machine is booted. */

@@ -47,6 +47,21 @@ static void windows_put(const struct profile *profile, struct stream *stream) {
     }
 }
 
+/* Shares of a part of a run are not to be taken for shares of all of it. */
+static void covered_put(const struct profile *profile, struct stream *stream) {
+    uint64_t covered = 0;
+    char share[SHARE_CHARS];
+    for (uint32_t i = 0; i < profile->window_count; i++) {
+        covered += profile->windows[i].to_steps - profile->windows[i].from_steps;
+    }
+    bool counts = profile->window_count > 0 || profile->context_count == 0;
+    if (profile->run.kind != PROFILE_UNCOUNTED && counts && covered < profile->run.steps) {
+        put_format(stream,
+                   "%-10s %s of the run's steps lie in windows; shares below are of these\n",
+                   "share", share_text(covered, profile->run.steps, share));
+    }
+}
+
 /* What all rows add up to: of an exact profile of the whole run, all that it says above. */
 static void counted_put(const struct profile *profile, struct stream *stream) {
     struct profile_counts sum = {0};
@@ -80,6 +95,7 @@ static void head_put(const struct profile *profile, struct stream *stream) {
                seconds_text((uint64_t)run->virtual_ns, seconds), run->hart_count);
     counted_put(profile, stream);
     windows_put(profile, stream);
+    covered_put(profile, stream);
     if (run->kind == PROFILE_SAMPLED) {
         samples_put(run, stream);
     }

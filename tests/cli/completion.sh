@@ -76,6 +76,8 @@ offers 'sandglass run -sta' '-stats -state-hash'
 offers 'sandglass run --no-reboot --eng' --engine
 offers 'sandglass run --smp 4 --app' --append
 offers 'sandglass profile --output ' '' default
+offers 'sandglass profile --window s' symbol: nospace
+offers 'sandglass profile x.sgl --window marker..v' marker..vtime: nospace
 offers 'sandglass profile x' '' default
 offers 'sandglass profile x.sgl --fr' --from
 offers 'sandglass profile x.snap --stop-at-' --stop-at-vtime

@@ -67,6 +67,7 @@ static int subject_make(void **state) {
         hart_changed(hart);
     }
     assert_int_equal(tally_begin(&subject->machine->harts, TALLY_CALLS, &watch, &error), STATUS_OK);
+    tally_resume(&subject->machine->harts);
     subject->hart = subject->machine->harts.hart[0];
     assert_int_equal(folder_remove(&folder), 0);
     *state = subject;

@@ -73,11 +73,70 @@ static void test_others(void **state) {
     assert_true(destination_parse(text, &destination));
 }
 
+/* What is written is read as the same place, and written so again. */
+static void test_texts(void **state) {
+    static const char *const texts[] = {
+        "0",           "18446744073709551615", "3:5",        "vtime:77", "symbol:main",
+        "symbol:a#12", "line:login: ",         "line:a#b#1", "marker",   "marker#4",
+        "marker:0",    "marker:2047#3",        "line:..",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char text[DESTINATION_CHARS];
+        struct destination destination = parsed(texts[i]);
+        assert_string_equal(destination_text(&destination, text), texts[i]);
+    }
+    struct destination once = parsed("symbol:main#1"), none = {.kind = DESTINATION_NONE};
+    char text[DESTINATION_CHARS];
+    assert_string_equal(destination_text(&once, text), "symbol:main");
+    assert_string_equal(destination_text(&none, text), "");
+}
+
+static void expect_window(const char *value, const char *from, const char *to) {
+    struct window window;
+    char text[DESTINATION_CHARS];
+    assert_true(window_parse(value, &window));
+    assert_string_equal(destination_text(&window.from, text), from);
+    assert_string_equal(destination_text(&window.to, text), to);
+}
+
+static void test_windows(void **state) {
+    (void)state;
+    struct window window;
+    expect_window("..", "", "");
+    expect_window("5..", "5", "");
+    expect_window("..vtime:5", "", "vtime:5");
+    expect_window("marker:7#2..symbol:f", "marker:7#2", "symbol:f");
+    expect_window("line:Starting...line:done..", "line:Starting.", "line:done..");
+    expect_window("line:a..b..5", "line:a..b", "5");
+    expect_window("symbol:a..line:wait...", "symbol:a", "line:wait...");
+    assert_false(window_parse("", &window) || window_parse("5", &window) ||
+                 window_parse("5..x", &window) || window_parse("5.6", &window));
+}
+
+static bool disordered(const char *const *texts, unsigned count) {
+    struct window windows[WINDOWS_MAX];
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(window_parse(texts[i], &windows[i]));
+    }
+    return windows_disordered(windows, count);
+}
+
+static void test_order(void **state) {
+    (void)state;
+    assert_false(disordered((const char *[]){"5..5", "5..6", "..", "7.."}, 4));
+    assert_false(disordered((const char *[]){"5..vtime:2", "3:1..2:0", "symbol:b..symbol:a"}, 3));
+    assert_true(disordered((const char *[]){"5..4"}, 1));
+    assert_true(disordered((const char *[]){"..9", "symbol:a..8"}, 2));
+    assert_true(disordered((const char *[]){"vtime:5..", "0:7..1:3", "vtime:4.."}, 3));
+    assert_true(disordered((const char *[]){"1:7..0:3", "1:6.."}, 2));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_counted),
-        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_counted),
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

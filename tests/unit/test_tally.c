@@ -94,6 +94,7 @@ static void program_run(const struct folder *folder, const struct way *way,
         skip();
     }
     assert_int_equal(tally_begin(&machine->harts, TALLY_RUNS, NULL, &error), STATUS_OK);
+    tally_resume(&machine->harts);
     struct run_callbacks callbacks = {.owner = NULL};
     assert_int_equal(machine_run(machine, &callbacks).reason, EXIT_STOPPED);
     memset(sums, 0, HARTS * sizeof *sums);

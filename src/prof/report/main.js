@@ -24,20 +24,31 @@ const CLASSES = {
     'will differ.',
 };
 
+// Steps in the windows; all of them, where a profile says nothing of windows.
+function stepsCovered() {
+  const {run, windows, functions} = profile;
+  return run.kind === 'uncounted' || (windows.length === 0 && functions.length > 0) ? run.steps :
+    windows.reduce((sum, [, , from, to]) => sum + to - from, 0);
+}
+
 function statementText() {
-  const {run} = profile;
+  const {run} = profile, covered = stepsCovered();
+  const part = covered < run.steps ? `Only ${shareText(covered, run.steps)} of the run’s steps ` +
+    'lie in the windows that were looked at; all shares are of these. ' : '';
   const sampled = `One step of about ${numberText(run.sample_steps)} was looked at, drawn from ` +
     `seed ${run.sample_seed}: ${numberText(run.samples)} samples, callers known in ` +
     `${shareText(run.samples_deep, run.samples)}. Shares are off by at most what stands ` +
     'behind ±, which is 4 sigma. ';
-  return (run.kind === 'sampled' ? sampled : KINDS[run.kind][1]) +
+  return part + (run.kind === 'sampled' ? sampled : KINDS[run.kind][1]) +
     (CLASSES[run.exactness] || `The run’s class is ${run.exactness}.`);
 }
 
 function tilesDraw() {
-  const {run, host} = profile;
+  const {run, host} = profile, covered = stepsCovered();
   const tiles = [
-    [shortNumber(run.steps), 'steps', numberText(run.steps)],
+    [shortNumber(run.steps), covered < run.steps ? 'steps of the run' : 'steps',
+      numberText(run.steps)],
+    ...(covered < run.steps ? [[shortNumber(covered), 'in windows', numberText(covered)]] : []),
     [shortNumber(run.instructions), 'instructions retired', numberText(run.instructions)],
     [timeText(run.ns), 'VIRTUAL time', numberText(run.ns) + ' ns'],
     [numberText(run.harts), run.harts === 1 ? 'hart' : 'harts', ''],
