@@ -7,20 +7,60 @@
 
 static const double QUIET_S = 1.0;
 
+/* What is too long for the terminal is cut there, and does not begin another line. */
+#define LINE_BEGIN "\r\033[?7l"
+#define LINE_END "\033[K\033[?7h"
+enum { LINE_CHARS = 512 };
+
 void progress_init(struct progress *progress) {
     *progress = (struct progress){.wanted = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO)};
 }
 
+/** What all runs show. */
+static void run_put(const struct machine_stats *stats, FILE *line) {
+    fprintf(line, "%.1f s, %.3f G steps, virtual %.3f s, %.0f MIPS", stats->host.wall_s,
+            (double)stats->steps / 1e9, (double)stats->virtual_ns / 1e9,
+            (double)stats->instructions / 1e6 / stats->host.wall_s);
+}
+
+/* What a narrow terminal cuts off stands last. */
+static void profile_put(const struct machine *machine, const struct machine_stats *stats,
+                        FILE *line) {
+    struct profile_live live;
+    machine_profile_live(machine, &live);
+    fprintf(line, "virtual %.3f s, %.0f MIPS, %s %u %%", (double)stats->virtual_ns / 1e9,
+            (double)stats->instructions / 1e6 / stats->host.wall_s, live.function, live.in_percent);
+    if (live.window_count > 0) {
+        fprintf(line, ", %swindow %u/%u", live.counts ? "" : "before ", live.window,
+                live.window_count);
+    }
+    if (live.measured) {
+        fprintf(line, ", %u %%", live.percent);
+    }
+    if (live.place[0] != '\0') {
+        fprintf(line, "%sto %s", live.measured ? " " : ", ", live.place);
+    }
+}
+
+/* In one write, so that the terminal is never left in between. */
 void progress_show(struct progress *progress, const struct machine *machine) {
     struct machine_stats stats;
+    char text[LINE_CHARS] = "";
     machine_stats(machine, &stats);
-    if (!progress->wanted || stats.host.wall_s < QUIET_S) {
+    FILE *line = progress->wanted && stats.host.wall_s >= QUIET_S
+                     ? fmemopen(text, sizeof text - 1, "w")
+                     : NULL;
+    if (line == NULL) {
         return;
     }
     progress->shown = true;
-    fprintf(stderr, "\rsandglass: %.1f s, %.3f G steps, virtual %.3f s, %.0f MIPS\033[K",
-            stats.host.wall_s, (double)stats.steps / 1e9, (double)stats.virtual_ns / 1e9,
-            (double)stats.instructions / 1e6 / stats.host.wall_s);
+    if (machine_profiled(machine)) {
+        profile_put(machine, &stats, line);
+    } else {
+        run_put(&stats, line);
+    }
+    (void)fclose(line);
+    fprintf(stderr, LINE_BEGIN "sandglass: %s" LINE_END, text);
 }
 
 void progress_clear(struct progress *progress) {

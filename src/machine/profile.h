@@ -46,4 +46,21 @@ void machine_profile_tell(struct machine *machine, struct profile *profile);
  * Requires: machine_profiled(). */
 unsigned machine_windows_missed(const struct machine *machine);
 
+/* -- live.c: what it sees while it grows ------------------------------------------------------- */
+
+enum { PROFILE_LIVE_CHARS = 40 };
+
+struct profile_live {
+    char function[PROFILE_LIVE_CHARS]; /* where harts were, in most of the last looks; "": none */
+    unsigned in_percent;               /* of these */
+    unsigned window, window_count;     /* which one, from 1; how many, 0 if none was asked for */
+    bool counts;                       /* it has begun, and has not ended */
+    char place[DESTINATION_CHARS]; /* where it ends, or begins if it has not; "": nobody knows */
+    bool measured;
+    unsigned percent; /* of the way there, if so; else it can only be met */
+};
+
+/** Looks at the harts; for who is told of progress. Nothing that is counted is another for it. */
+void machine_profile_live(const struct machine *machine, struct profile_live *live);
+
 #endif

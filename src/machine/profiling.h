@@ -9,6 +9,7 @@
  *      stack.c         who called what a hart executes
  *      pairs.c         numbers by two keys
  *      windows.c       where in the run it is looked at
+ *      live.c          what of it is shown while it grows
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
 #define MACHINE_PROFILING_H
@@ -81,13 +82,25 @@ struct windows {
     struct sight sights[WINDOW_PLACES]; /* of places that are counted */
     unsigned next;                      /* the place that is looked for; 2 * count: none */
     struct position first;              /* where the run began */
+    uint64_t since;                     /* how far the place's number was when it was sought */
     struct window_span spans[WINDOWS_MAX];
+};
+
+enum { LOOKS_MAX = 32 };
+
+/** Where harts were, when somebody looked. */
+struct looks {
+    char functions[LOOKS_MAX][PROFILE_LIVE_CHARS];
+    unsigned count; /* up to LOOKS_MAX */
+    unsigned next;  /* entry that is written next */
+    unsigned hart;  /* that is looked at first */
 };
 
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
     struct windows windows;
+    struct looks looks;
     struct symbols *symbols;   /* of what was booted, firmware aside; and the kernel's modules */
     struct symbols *besides;   /* of firmware, and of other code that there are symbol files for */
     struct symbols *vdso;      /* what the kernel maps into processes; NULL: not known yet */
@@ -141,6 +154,8 @@ void windows_limit(const struct machine *machine, struct goal *goal);
 void windows_look(struct machine *machine);
 /** The run is over, and with it the window. Nothing is counted any more. */
 void windows_end(struct machine *machine);
+/** The window that is open, or looked for, and how far its place is. */
+void windows_live(const struct machine *machine, struct profile_live *live);
 void windows_tell(const struct profiling *profiling, struct profile *profile);
 
 /* -- functions.c ------------------------------------------------------------------------------- */

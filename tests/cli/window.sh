@@ -249,5 +249,57 @@ expect_equal 'it begins at a state' 'the state that it began with' \
     expect 64 'is of sandglass profile' run $shape --window 5..
     expect 64 'is of sandglass profile' replay rounds1.sgl --window 5..
 }
+# -- The live line. Its reader takes what comes until it has seen all that it waits for.
+guest spin <<'END_OF_GUEST'
+    li s2, 0
+1:  jal turn
+    j 1b
+.type turn, @function
+turn:
+    li t0, 1000
+2:  addi t0, t0, -1
+    bnez t0, 2b
+    ret
+.size turn, . - turn
+END_OF_GUEST
+cat >live.py <<'END_OF_READER'
+import os, re, select, signal, subprocess, sys
+reader, writer = os.openpty()
+run = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=writer)
+os.close(writer)
+said = b''
+seen = False
+while select.select([reader], [], [], 60)[0]:
+    try:
+        said += os.read(reader, 4096)
+    except OSError:
+        break
+    if not seen and re.search(sys.argv[1].encode(), said):
+        seen = True
+        run.send_signal(signal.SIGTERM)
+run.kill()
+print(run.wait(), 'seen' if seen else said[-300:],
+      'gone' if re.search(sys.argv[2].encode(), said) else said[-300:])
+END_OF_READER
+# live PATTERN OPTION...: a run that spins shows a line like it, and takes it away at its end.
+live() {
+    local pattern=$1
+    shift
+    command="profile spin.elf with $*, on a terminal"
+    : >stderr
+    expect_equal "a line like $pattern" '143 seen gone' \
+        "$(python3 live.py "$pattern" '\r.\[Ksandglass: interrupted by signal 15 ' "$sandglass" \
+            profile --elf spin.elf --memory 16M --icount sleep=off --output b.sgp "$@")"
+    steps=$(counted b.sgp)
+    expect_equal "counted, $*" "$(lengths b.sgp)" "${steps:-0}"
+}
+if [ -n "$ptys" ]; then
+    live 'virtual [0-9.]+ s, [0-9]+ MIPS, turn [0-9]+ %.\[K'
+    live 'MIPS, turn [0-9]+ %, window 2/3, [0-9]+ % to vtime:99999999999999.\[K' \
+        --window 5..6 --window 9..vtime:99999999999999 --window ..
+    live ', before window 1/1, to marker.\[K' --window marker.. --smp 5
+    live ', 0 % to symbol:turn#999999999.\[K' --stop-at symbol:turn#999999999 --engine interp
+fi
 [ ! -e profile.sgp ] || fail 'a profile of a run that never was'
 finish
