@@ -108,7 +108,8 @@ static void missed_tell(const struct machine *machine, const struct run_options 
     unsigned missed = machine_windows_missed(machine);
     if (missed > 0) {
         char from[DESTINATION_CHARS], to[DESTINATION_CHARS], others[64] = "";
-        const struct window *window = &options->windows[options->profile_plan.window_count - missed];
+        const struct window *windows = options->windows;
+        const struct window *window = &windows[options->profile_plan.window_count - missed];
         if (missed > 1) {
             snprintf(others, sizeof others, ", nor in the %u behind it", missed - 1);
         }

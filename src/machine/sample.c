@@ -133,15 +133,24 @@ static uint32_t stack_find(struct sampler *sampler, struct hart *hart, uint32_t 
     return node;
 }
 
-static void sample_take(struct sampler *sampler, struct hart *hart) {
+/** A step that was looked at. */
+struct look {
+    uint32_t node; /* 0: none was */
+    bool deep;     /* who called is known */
+};
+
+static struct look sample_look(struct sampler *sampler, struct hart *hart) {
     struct stack stack;
     uint64_t scope = scope_of(sampler, hart);
     stack_walk(&sampler->stacks, hart, scope, &stack);
     uint32_t root = root_find(sampler, hart, scope);
-    uint32_t node = stack_find(sampler, hart, root, &stack);
-    sampler->nodes[node].count++;
+    return (struct look){stack_find(sampler, hart, root, &stack), stack.count > 1};
+}
+
+static void sample_count(struct sampler *sampler, const struct look *look) {
     sampler->count++;
-    sampler->deep_count += stack.count > 1;
+    sampler->deep_count += look->deep;
+    sampler->nodes[look->node].count++;
 }
 
 uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_steps) {
@@ -150,16 +159,22 @@ uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_
     uint64_t left_steps = budget_steps, part_steps, ran_steps;
     do {
         uint64_t at = hart->clock->steps;
+        struct look look = {0};
         if (*next < at) {
             *next = position_from(sampler, hart->id, at);
         }
         if (*next == at) {
             (void)hart_take_interrupt(hart);
-            sample_take(sampler, hart);
+            look = sample_look(sampler, hart);
             *next = position_in(sampler, hart->id, at / sampler->steps + 1);
         }
         part_steps = min_u64(left_steps, *next - at);
         ran_steps = machine_engine(machine, hart, part_steps);
+        if (look.node != 0 && ran_steps > 0) {
+            sample_count(sampler, &look);
+        } else if (look.node != 0) { /* a point was met: its step may lie behind a window */
+            *next = at;
+        }
         left_steps -= ran_steps;
     } while (left_steps > 0 && ran_steps == part_steps && !hart->leave);
     return budget_steps - left_steps;

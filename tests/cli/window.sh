@@ -178,6 +178,26 @@ expect_equal 'how to repeat it' "sandglass profile --elf rounds.elf --memory 16M
 sleep=off --quantum 1000 --smp 1 --window symbol:say..marker --window symbol:say..marker --window \
 'symbol:say#2..marker#2'" "$(field a.sgp repeat)"
 
+# Samples are taken in windows, too, and those of each step are all of it.
+windows=(--window symbol:work#3..marker#9 --window vtime:9000.. --smp 3)
+# shellcheck disable=SC2086 # options
+{
+    expect 0 '' profile $shape "${windows[@]}" --output a.sgp
+    expect 0 '' profile $shape "${windows[@]}" --sample 1 --output b.sgp
+    expect_equal 'samples of each step' "$(counted a.sgp)" \
+        "$(field b.sgp counted | sed 's/ samples.*//' | tr -d ' ')"
+    expect_equal 'windows of samples' "$(ends a.sgp)" "$(ends b.sgp)"
+    expect 0 '' profile $shape "${windows[@]}" --sample 50,seed=3 --output a.sgp --state-hash
+    expect_equal 'state of a run that is sampled in windows' "${hash[3]}" "$(state_hash)"
+    for way in '--engine interp' '--grant 1' '--grant random:3 --drop-caches random:2' \
+        '--pause random:5'; do
+        expect 0 '' profile $shape "${windows[@]}" --sample 50,seed=3 --output b.sgp $way
+        expect_equal "samples in windows, $way" "$(field a.sgp digest)" "$(field b.sgp digest)"
+    done
+    expect 0 '' profile rounds3.sgl "${windows[@]:0:4}" --sample 50,seed=3 --output b.sgp
+    expect_equal 'samples in windows of a log' "$(field a.sgp digest)" "$(field b.sgp digest)"
+}
+
 # Sixteen windows.
 many=()
 for i in {1..16}; do
