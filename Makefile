@@ -151,6 +151,7 @@ bench:
 	$(MAKE) $(jobs) all
 	tools/bench $(BENCH)
 	tools/replay-cost
+	tools/approaches
 
 # -- Installing -------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ static const char *command_name(const struct run_options *options) {
     static const char *const names[] = {
         [COMMAND_RUN] = "run",       [COMMAND_DEBUG] = "debug",       [COMMAND_RECORD] = "record",
         [COMMAND_REPLAY] = "replay", [COMMAND_SNAPSHOT] = "snapshot", [COMMAND_RESTORE] = "restore",
-        [COMMAND_VERIFY] = "verify",
+        [COMMAND_VERIFY] = "verify", [COMMAND_PROFILE] = "profile",
     };
     return options->profiles ? "profile" : names[options->command];
 }

@@ -5,7 +5,6 @@
  * 2. The kernel's code is told by its address; before it has a page table, by where its image lies.
  * 3. Firmware is told by its address; without names it is one function. What nobody knows is told
  *    by its page. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,19 +134,31 @@ static void place_first(const struct profiling *profiling, struct code_place *pl
     }
 }
 
+enum { BUILD_CHARS_MAX = 2 * BUILD_ID_BYTES_MAX + 1 };
+
+/** In hex. Too many are asked for to print them. @param binary  NULL: none. */
+static const char *build_text(const struct binary *binary, char text[BUILD_CHARS_MAX]) {
+    static const char digits[] = "0123456789abcdef";
+    char *to = text;
+    for (size_t i = 0; binary != NULL && i < binary->build_id_bytes; i++) {
+        *to++ = digits[binary->build_id[i] >> 4];
+        *to++ = digits[binary->build_id[i] & 15];
+    }
+    *to = '\0';
+    return text;
+}
+
 struct function_place functions_tell(const struct telling *telling, const struct code_place *met) {
     struct code_place place = *met;
     place_first(telling->profiling, &place);
     struct place known = code_symbol(telling->profiling, &place);
-    char build[2 * BUILD_ID_BYTES_MAX + 1] = "";
-    for (size_t i = 0; place.binary != NULL && i < place.binary->build_id_bytes; i++) {
-        snprintf(build + 2 * i, 3, "%02x", place.binary->build_id[i]);
-    }
-    uint32_t module = known.module == NULL
-                          ? PROFILE_NONE
-                          : profile_add_module(telling->profile, &(struct profile_module){
-                                                                     .name = known.module,
-                                                                     .build = build,
-                                                                 });
+    char build[BUILD_CHARS_MAX];
+    uint32_t module =
+        known.module == NULL
+            ? PROFILE_NONE
+            : profile_add_module(telling->profile, &(struct profile_module){
+                                                       .name = known.module,
+                                                       .build = build_text(place.binary, build),
+                                                   });
     return function_in(telling, module, &known);
 }
