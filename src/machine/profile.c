@@ -41,9 +41,9 @@ static enum status counting_begin(struct profiling *profiling, struct error *err
     watch.function = functions_at;
     watch.starts = functions_starts;
     watch.owner = profiling;
-    machine->samples = profiling->plan.kind == PROFILE_SAMPLED;
-    profiling->sampler = machine->samples ? sampler_new(profiling) : NULL;
-    if (machine->samples && profiling->sampler == NULL) {
+    bool samples = profiling->plan.kind == PROFILE_SAMPLED;
+    profiling->sampler = samples ? sampler_new(profiling) : NULL;
+    if (samples && profiling->sampler == NULL) {
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
     return tally_begin(&machine->harts, kinds[profiling->plan.kind], &watch, error);
@@ -73,7 +73,6 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     if (status != STATUS_OK) {
         profiling_free(profiling);
         machine->profiling = NULL;
-        machine->samples = false;
     }
     return status;
 }
