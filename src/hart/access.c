@@ -311,7 +311,7 @@ bool mmu_fetch_fill(struct hart *hart) {
     }
     struct ram *ram = &harts->bus->ram;
     struct code_page *code = code_page(hart->code, ram_page(ram, translation.address));
-    if (unlikely(harts->points.count > 0)) {
+    if (unlikely(harts->points.count > 0 || harts->notices != NULL)) {
         points_mark(harts, code, mmu_page(hart->pc));
     }
     if (harts->parallel && !code_fresh(hart->code, code, ram)) {

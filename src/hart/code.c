@@ -144,13 +144,13 @@ static unsigned block_decode(struct block *block, const struct decoder *decoder,
     while (!ended && block->count < BLOCK_INSNS_MAX && offset < PAGE_BYTES &&
            !straddles(bytes, offset) &&
            (offset == start || (page->entry[offset / 2] == 0 && !code_marked(page, offset) &&
-                                !starts_at(page, offset) &&
-                                !marker_alone(page, bytes + offset)))) {
+                                !starts_at(page, offset) && !marker_alone(page, bytes + offset)))) {
         const uint8_t *at = bytes + offset;
         struct insn insn = decode(decoder, fetch_bits(at, at + 2));
         ended = insn.op == OP_illegal || (op_traits(insn.op) & T_ENDS) != 0 ||
                 (page->threads_end && insn.rd == REGISTER_TP);
         block->insns[block->count++] = code_placed(insn, offset - start);
+        ended = ended || block->alone;
         offset += insn.length;
     }
     block->insns[block->count] =
@@ -179,7 +179,8 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     uint32_t at = (uint32_t)(code->arena_used_bytes / 16);
     struct block *block = code_block(code, at);
     block->count = 0;
-    block->heat = page->entry[offset / 2] != 0 ? 0 : code->heat;
+    block->alone = code_marked(page, offset);
+    block->heat = block->alone ? HEAT_ALONE : page->entry[offset / 2] != 0 ? 0 : code->heat;
     unsigned end = straddler ? straddler_decode(block, decoder, bytes)
                              : block_decode(block, decoder, page, bytes[0], offset);
     block->bytes = (uint16_t)(end - offset);
@@ -219,16 +220,15 @@ void code_mark(struct code_page *page, unsigned offset) {
     }
 }
 
-bool code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset) {
+void code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset) {
     bool straddler = straddles(bytes[0], offset);
     const uint8_t *high = straddler ? bytes[1] : bytes[0] + offset + 2;
     if (!page->markers_alone || offset > PAGE_BYTES - (straddler ? 2 : 4) || high == NULL ||
         !insn_is_marker(fetch_bits(bytes[0] + offset, high))) {
-        return false;
+        return;
     }
     page->marked = true;
     page->marks[offset / 2 / 64] |= (uint64_t)1 << offset / 2 % 64;
-    return true;
 }
 
 void code_unmark(struct code_cache *code) {
@@ -252,7 +252,7 @@ void code_forget_entries(struct code_cache *code, int64_t heat) {
     const uint8_t *end = code->arena + code->arena_used_bytes;
     struct block *block = code_block(code, ARENA_START_BYTES / 16);
     while ((uint8_t *)block < end) {
-        block->heat = heat;
+        block->heat = block->alone ? HEAT_ALONE : heat;
         block = block_after(block);
     }
     for (unsigned i = 0; i < code->page_count; i++) {

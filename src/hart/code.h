@@ -17,6 +17,10 @@ enum {
     OP_straddle
 };
 
+/** Heat of blocks at marks, which is below any floor; and a floor that all others are above. */
+#define HEAT_ALONE (INT64_MIN / 2 - 1)
+#define HEAT_FLOOR_NONE (INT64_MIN / 2)
+
 /**
  * Straight-line instructions up to the first that ends a block, a page's end, or BLOCK_INSNS_MAX.
  * An instruction that straddles the page's end is a block of its own, with OP_straddle before it:
@@ -28,6 +32,7 @@ enum {
 struct block {
     uint16_t count; /* instructions */
     uint16_t bytes;
+    bool alone;   /* one instruction at a mark: who comes to it looks for points first */
     int64_t heat; /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };
@@ -44,7 +49,7 @@ struct code_page {
     bool threads_end;                      /* whatever may write tp ends a block */
     uint64_t starts[PAGE_BYTES / 2 / 64];  /* bit n: a block ends before the n-th half word */
     bool marked;                           /* some bit of marks is set */
-    uint64_t marks[PAGE_BYTES / 2 / 64];   /* bit n: no block may hold the n-th half word */
+    uint64_t marks[PAGE_BYTES / 2 / 64];   /* bit n: the n-th half word has a block of its own */
     uint32_t at[PAGE_BYTES / 2];    /* block that starts at each half word, in 16-byte units of the
                                        arena; 0 = none */
     uint32_t entry[PAGE_BYTES / 2]; /* a translator's: offset of its code for each half word; 0 =
@@ -109,15 +114,15 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
 struct code_page *code_wrote(struct code_cache *code, uint64_t page, unsigned offset,
                              unsigned size_bytes);
 
-/** Is there a mark at byte @p offset? What is there is executed alone, from no block. */
+/** Is there a mark at byte @p offset? What is there has a block of its own, never translated. */
 static inline bool code_marked(const struct code_page *page, unsigned offset) {
     return page->marked && (page->marks[offset / 2 / 64] >> offset / 2 % 64 & 1) != 0;
 }
 /** Sets a mark; the page forgets its code if it had none there. */
 void code_mark(struct code_page *page, unsigned offset);
-/** Sets one where no block holds anything, if a marker lies there that is to be alone. @return It
- * does. @param bytes  As for code_build(). */
-bool code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset);
+/** Sets one where no block holds anything, if a marker lies there that is to be alone. @param bytes
+ * As for code_build(). */
+void code_mark_marker(struct code_page *page, const uint8_t *const bytes[2], unsigned offset);
 /** Takes all marks of all pages away; those pages forget their code. */
 void code_unmark(struct code_cache *code);
 

@@ -92,6 +92,9 @@ static vaddr trap_target(uint64_t tvec, uint64_t cause) {
 
 static void enter_trap(struct hart *hart, uint64_t cause, uint64_t tval, enum privilege target) {
     uint64_t status = hart->mstatus;
+    if (unlikely(hart->watched)) {
+        tally_enter(hart, cause, target);
+    }
     if (target == PRIV_S) {
         hart->scause = cause;
         hart->sepc = hart->pc;
@@ -163,11 +166,13 @@ void hart_mret(struct hart *hart) {
     hart->pc = hart->mepc;
     if (unlikely(hart->watched)) {
         tally_return(hart);
+        tally_back(hart, PRIV_M);
     }
     hart_changed(hart);
 }
 
 void hart_sret(struct hart *hart) {
+    enum privilege from = (enum privilege)hart->priv;
     uint64_t status = hart->mstatus;
     hart->priv = is_set(status, MSTATUS_SPP) ? PRIV_S : PRIV_U;
     status = with_field(status, MSTATUS_SIE, is_set(status, MSTATUS_SPIE));
@@ -178,6 +183,7 @@ void hart_sret(struct hart *hart) {
     hart->pc = hart->sepc;
     if (unlikely(hart->watched)) {
         tally_return(hart);
+        tally_back(hart, from);
     }
     hart_changed(hart);
 }

@@ -16,6 +16,7 @@ typedef uint64_t vaddr;
 
 struct hart;
 struct code_cache;
+struct notices;
 
 /* -- The harts of one machine ------------------------------------------------------------------ */
 
@@ -121,7 +122,9 @@ struct harts {
     uint64_t table_stores;         /* to pages flagged as page tables */
     struct slot_note *write_notes; /* for each RAM page: write permission in data TLBs */
     struct points points;
-    struct tally *tally; /* NULL: nobody wants to know how often what was executed */
+    struct notices *notices; /* NULL: nobody wants to be told on the way */
+    bool notices_markers;    /* of every marker, too */
+    struct tally *tally;     /* NULL: nobody wants to know how often what was executed */
 };
 
 /**
@@ -173,8 +176,34 @@ void points_remove_all(struct harts *harts);
 bool points_take(struct harts *harts, struct hit *hit);
 /** The number of the marker that a hart is about to execute. @return false: it is none. */
 bool points_marker(struct hart *hart, uint64_t *number);
+/** The same for markers of all kinds. @param bits  The instruction. */
+bool points_marker_bits(struct hart *hart, uint32_t *bits);
 /** The breakpoint that was taken last may be met again at once: harts have been moved. */
 void points_rearm(struct harts *harts);
+
+/* -- notice.c: instructions that somebody is told of on the way ------------------------------- */
+
+/**
+ * A hart is about to execute what is noticed; positions are exact. It goes on at once, and nothing
+ * of it may be changed.
+ * @param what    As it was added, or 0.
+ * @param marker  The marker that it is about to execute, or 0.
+ */
+typedef void notice_fn(void *owner, struct hart *hart, uint64_t what, uint32_t marker);
+
+/**
+ * Between turns, of harts in turns: from now on what is added is told. Caches are dropped.
+ * @param markers  So is every marker.
+ * @return false: out of memory.
+ */
+bool notices_begin(struct harts *harts, notice_fn *tell, void *owner, bool markers);
+void notices_end(struct harts *harts);
+/**
+ * One more, in any space. To be called between turns, or while something is told.
+ * @param what  Bits, not 0; those of one address add up.
+ * @return false: there are too many.
+ */
+bool notices_add(struct harts *harts, vaddr address, uint64_t what);
 
 /** Walks all harts with their reservations, in order. */
 void harts_state(struct harts *harts, struct stream *stream);
@@ -539,6 +568,13 @@ void mmu_flush_page(struct hart *hart, vaddr address);
 
 /** Contexts for the TLB keys; called by hart_changed. */
 void mmu_set_contexts(struct hart *hart);
+
+/* For tally.c, besides tally.h. */
+
+/** A handler is about to be entered. */
+void tally_enter(struct hart *hart, uint64_t cause, enum privilege target);
+/** MRET or SRET has left a mode. */
+void tally_back(struct hart *hart, enum privilege from);
 
 /* -- interp.c: the engine that defines the semantics ------------------------------------------- */
 

@@ -166,7 +166,7 @@ static struct hart *hart_new(struct harts *harts, unsigned id) {
     hart->vcpu = &harts->sched->vcpus[id];
     hart->clock = &hart->vcpu->clock;
     hart->target_mask = (harts->ext & ext_bit(EXT_c)) != 0 ? 0 : 2;
-    hart->heat_floor = INT64_MIN;
+    hart->heat_floor = HEAT_FLOOR_NONE;
     mmu_flush(hart);
     if (!comparator_attach(harts->sched, id, &hart->supervisor_timer, timer_changed, hart)) {
         free(hart);
@@ -204,6 +204,7 @@ enum status harts_init(struct harts *harts, ext_set ext, struct bus *bus, struct
 
 void harts_free(struct harts *harts) {
     tally_end(harts);
+    notices_end(harts);
     for (unsigned i = 0; i < harts->count; i++) {
         struct hart *hart = harts->hart[i];
         if (hart->code != harts->code) {

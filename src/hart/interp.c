@@ -15,8 +15,8 @@
  * after that instruction, and the caller works out a new budget.
  * 4. Each block is found through the fetch TLB, so a change of a page table or of code acts on the
  * next instruction.
- * 5. No block holds an instruction with a breakpoint, so these come by where there is no block, and
- * nothing is looked at elsewhere.
+ * 5. An instruction with a breakpoint has a block of its own, with less heat than any floor; or
+ * none. So these come by where something is looked at anyway.
  *
  * Bodies are inlined into one function, and each jumps straight to the next one's address (labels
  * as values, which gcc and clang share): the host predicts such jumps by the path that led to them,
@@ -55,16 +55,15 @@ static bool block_make(struct hart *hart) {
     }
     const struct fetch_entry *entry = mmu_fetch_find(hart, hart->pc);
     unsigned offset = (unsigned)(hart->pc & (PAGE_BYTES - 1));
-    if (entry != NULL && entry->code->at[offset / 2] == 0 && !code_marked(entry->code, offset)) {
+    if (entry != NULL && entry->code->at[offset / 2] == 0) {
         const struct ram *ram = &harts->bus->ram;
         const struct fetch_entry *next = mmu_fetch_find(hart, mmu_page(hart->pc) + PAGE_BYTES);
         uint16_t high = next != NULL ? next_page_half(ram, next) : 0;
         const uint8_t *copy = entry->code->copy;
         const uint8_t *const bytes[2] = {copy != NULL ? copy : ram_at(ram, entry->base),
                                          next != NULL ? (const uint8_t *)&high : NULL};
-        if (!code_mark_marker(entry->code, bytes, offset)) {
-            code_build(hart->code, entry->code, harts->decoder, bytes, offset);
-        }
+        code_mark_marker(entry->code, bytes, offset);
+        code_build(hart->code, entry->code, harts->decoder, bytes, offset);
     }
     return true;
 }
@@ -135,7 +134,13 @@ next_block:
     }
     if (likely(block != NULL && block->count <= end - at)) {
         if (unlikely(--block->heat < hart->heat_floor)) {
-            return at;
+            if (!block->alone) {
+                return at;
+            }
+            hart->clock->steps = at;
+            if (points_break(hart)) {
+                return at;
+            }
         }
         insn = block->insns;
     } else {
@@ -201,7 +206,7 @@ uint64_t interp_run(struct hart *hart, uint64_t budget_steps) {
     uint64_t end = start + budget_steps;
     uint64_t at = start;
     hart->leave = false;
-    hart->heat_floor = INT64_MIN; /* nothing is too hot to be interpreted */
+    hart->heat_floor = HEAT_FLOOR_NONE; /* nothing is too hot to be interpreted */
     do {
         hart->check = false;
         hart_take_interrupt(hart);

@@ -98,6 +98,10 @@ void points_write_begins(struct harts *harts, paddr address, uint64_t size_bytes
 void points_write_ends(struct harts *harts);
 /** Marks in a page of code, about to be fetched from at @p page, where breakpoints are. */
 void points_mark(struct harts *harts, struct code_page *code, vaddr page);
+/** The same for what is noticed. */
+void notices_mark(struct harts *harts, struct code_page *code, vaddr page);
+/** The hart is about to execute an instruction that is in no block: tells it, if it is noticed. */
+void notices_look(struct hart *hart);
 
 /* -- access.c: accesses off the fast path ------------------------------------------------------ */
 

@@ -5,9 +5,9 @@
  *
  * 1. A breakpoint is a virtual address; code is kept by physical page. The two meet where a fetch
  *    TLB entry is filled: there the page of code gets a mark at the offset of each breakpoint in
- *    that virtual page. No block holds a marked instruction (code.c), nothing is translated there,
- *    so it is executed alone, and whoever executes alone asks points_break(), which compares the
- *    whole address. A page that is mapped elsewhere too is only slower there.
+ *    that virtual page. A marked instruction has a block of its own (code.c) and is not translated;
+ *    whoever comes to it asks points_break(), which compares the whole address. A page that is
+ *    mapped elsewhere too is only slower there.
  * 2. A watched range is a virtual address as well. TLB entries of its pages lack the permission in
  *    question (points_withhold), so accesses go through access.c, which asks points_touch().
  * 3. A physical range is a flag on its pages, PAGE_WATCHED, as tohost is: every write comes by,
@@ -76,7 +76,7 @@ static void points_changed(struct harts *harts) {
 /* Blocks that hold markers, or hold none, are not to be found any more. */
 static void markers_wanted(struct harts *harts, bool wanted) {
     harts_drop_caches(harts);
-    harts->code->markers_alone = wanted;
+    harts->code->markers_alone = wanted || harts->notices_markers;
 }
 
 bool points_add(struct harts *harts, const struct point *point) {
@@ -136,7 +136,7 @@ void points_remove_all(struct harts *harts) {
 
 /* What is not fetched from RAM is none. The other half may lie in a page that the fetch TLB has
  * lost: it is looked up without an effect. */
-bool points_marker(struct hart *hart, uint64_t *number) {
+bool points_marker_bits(struct hart *hart, uint32_t *bits) {
     const struct ram *ram = &hart->harts->bus->ram;
     const struct fetch_entry *entry = mmu_fetch_find(hart, hart->pc);
     uint64_t offset = hart->pc & (PAGE_BYTES - 1);
@@ -151,9 +151,17 @@ bool points_marker(struct hart *hart, uint64_t *number) {
     } else if (mmu_peek(hart, hart->pc + 2, &at)) {
         (void)ram_read(ram, at, &high, sizeof high);
     }
-    uint32_t bits = low | (uint32_t)high << 16;
+    *bits = low | (uint32_t)high << 16;
+    return insn_is_marker(*bits);
+}
+
+bool points_marker(struct hart *hart, uint64_t *number) {
+    uint32_t bits;
+    if (!points_marker_bits(hart, &bits) || marker_kind(bits) != MARKER_PLACE) {
+        return false;
+    }
     *number = marker_number(bits);
-    return insn_is_marker(bits);
+    return true;
 }
 
 /** Is it about the instruction that the hart is about to execute? */
@@ -164,7 +172,8 @@ static bool point_is_here(const struct point *point, struct hart *hart) {
             (point->address == MARKER_ANY || point->address == number));
 }
 
-bool points_break(struct hart *hart) {
+/** Does a point stop the hart here? */
+static bool point_stops(struct hart *hart) {
     struct points *points = &hart->harts->points;
     for (size_t i = 0; i < points->count; i++) {
         const struct point *point = &points->list[i];
@@ -184,7 +193,20 @@ bool points_break(struct hart *hart) {
     return false;
 }
 
+bool points_break(struct hart *hart) {
+    if (point_stops(hart)) {
+        return true;
+    }
+    if (unlikely(hart->harts->notices != NULL)) {
+        notices_look(hart);
+    }
+    return false;
+}
+
 void points_mark(struct harts *harts, struct code_page *code, vaddr page) {
+    if (harts->notices != NULL) {
+        notices_mark(harts, code, page);
+    }
     for (size_t i = 0; i < harts->points.count; i++) {
         const struct point *point = &harts->points.list[i];
         if (point->kind == POINT_BREAK && mmu_page(point->address) == page) {

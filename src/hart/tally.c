@@ -144,6 +144,7 @@ void tally_thread(struct hart *hart, uint64_t at) {
         if (tally->calls != NULL) {
             calls_settle(hart, at);
         }
+        hart->clock->steps = at;
         tally->watch.thread(tally->watch.owner, hart);
     }
 }
@@ -249,5 +250,29 @@ void tally_switch(struct hart *hart) {
     }
     if (hart->priv == PRIV_U && before != PRIV_U && tally->watch.enter != NULL) {
         tally->watch.enter(tally->watch.owner, hart);
+    }
+}
+
+/* -- Handlers ---------------------------------------------------------------------------------- */
+
+/* What traps takes a step first; an interrupt takes none. */
+void tally_enter(struct hart *hart, uint64_t cause, enum privilege target) {
+    const struct tally_watch *watch = &hart->harts->tally->watch;
+    if (watch->trap != NULL) {
+        bool interrupt = (cause & CAUSE_INTERRUPT) != 0;
+        watch->trap(watch->owner, hart,
+                    &(struct tally_passage){.cause = cause,
+                                            .steps = hart->clock->steps + !interrupt,
+                                            .from = hart->priv,
+                                            .to = (uint8_t)target});
+    }
+}
+
+void tally_back(struct hart *hart, enum privilege from) {
+    const struct tally_watch *watch = &hart->harts->tally->watch;
+    if (watch->back != NULL) {
+        watch->back(watch->owner, hart,
+                    &(struct tally_passage){
+                        .steps = hart->clock->steps + 1, .from = (uint8_t)from, .to = hart->priv});
     }
 }

@@ -25,12 +25,23 @@ struct tally_code_place {
 
 enum { TALLY_FUNCTIONS_MAX = 1 << 30 };
 
+/** Into a handler, or back from it. */
+struct tally_passage {
+    uint64_t cause;   /* as in mcause; of a trap or interrupt only */
+    uint64_t steps;   /* position at which the handler begins; or what it returns to goes on */
+    uint8_t from, to; /* enum privilege */
+};
+
 /** Who watches. Each may be NULL; all is told between two steps, with registers as they are then.
  * None changes anything of the hart but the task. */
 struct tally_watch {
     void (*call)(void *owner, struct hart *hart);   /* pc is that of an ecall in U */
     void (*enter)(void *owner, struct hart *hart);  /* U was entered: pc is where */
     void (*thread)(void *owner, struct hart *hart); /* tp has changed, in S */
+    /** A handler is about to be entered: pc is where it will return to. */
+    void (*trap)(void *owner, struct hart *hart, const struct tally_passage *passage);
+    /** MRET or SRET is being executed: pc is where to. */
+    void (*back)(void *owner, struct hart *hart, const struct tally_passage *passage);
     /** TALLY_RUNS: a run of code in U is new: @p pc is where it was met. */
     void (*met)(void *owner, struct hart *hart, uint32_t run, uint64_t pc);
     /** TALLY_CALLS: what is at an address in the hart's present mode and space? The same question

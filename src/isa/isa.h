@@ -120,17 +120,35 @@ void decoder_free(struct decoder *decoder);
  */
 struct insn decode(const struct decoder *decoder, uint32_t bits);
 
+/** What a marker says, by the upper bits of its immediate. */
+enum marker_kind {
+    MARKER_PLACE,        /* numbers are 0 to 2047 */
+    MARKER_BEGIN,        /* an interval of its task begins; numbers are 0 to 511 */
+    MARKER_END,          /* it ends */
+    MARKER_BEGIN_SHARED, /* the same for all tasks together */
+    MARKER_END_SHARED
+};
+
 /**
- * Is it a marker: slti x0, rs1, number? A hint of the base ISA that does nothing, set aside for
- * uses like this one; numbers are 0 to 2047 (docs/markers.md).
+ * Is it a marker: slti x0, rs1, immediate? A hint of the base ISA that does nothing, set aside for
+ * uses like this one (docs/markers.md).
  * @spec Unprivileged ISA 20240411, section 2.9
  */
 static inline bool insn_is_marker(uint32_t bits) {
-    return (bits & 0x80007fff) == 0x00002013;
+    return (bits & 0x7fff) == 0x2013;
+}
+
+static inline enum marker_kind marker_kind(uint32_t bits) {
+    return (bits >> 31) == 0 ? MARKER_PLACE : (enum marker_kind)(MARKER_BEGIN + (bits >> 29 & 3));
 }
 
 static inline uint32_t marker_number(uint32_t bits) {
-    return bits >> 20;
+    return (bits >> 31) == 0 ? bits >> 20 : bits >> 20 & 511;
+}
+
+/** The register that holds its value. */
+static inline unsigned marker_register(uint32_t bits) {
+    return bits >> 15 & 31;
 }
 
 /** Length in bytes that the low half word of an instruction announces: 2 or 4. */

@@ -502,7 +502,7 @@ static uint64_t run_until(struct jit *jit, struct hart *hart, uint64_t at, uint6
             break;
         }
         uint64_t from = at;
-        hart->heat_floor = entry != 0 ? INT64_MIN : 0;
+        hart->heat_floor = entry != 0 ? HEAT_FLOOR_NONE : 0;
         at = interp_blocks(hart, at, entry != 0 ? min_u64(end, at + BLOCK_INSNS_MAX) : end);
         if (entry != 0) {
             jit->stats.tail_steps += at - from;

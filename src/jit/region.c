@@ -22,7 +22,8 @@ static struct block *block_wanted(const struct code_cache *code, const struct co
         return NULL;
     }
     struct block *block = code_block(code, page->at[offset / 2]);
-    return block->heat < code->heat && block->heat != INT64_MAX ? block : NULL;
+    bool hot = block->heat < code->heat && block->heat != INT64_MAX && !block->alone;
+    return hot ? block : NULL;
 }
 
 static bool region_holds(const struct jit_region *region, unsigned offset) {
