@@ -544,6 +544,15 @@ void linux_switch(struct linux_view *view, unsigned hart, uint64_t key) {
     view->current[hart] = task;
 }
 
+const struct linux_task *linux_task_at(struct linux_view *view, unsigned hart, uint64_t key) {
+    struct task *task = task_find(view, key);
+    if (task == NULL) {
+        task = task_new(view, key);
+        name_read(view, hart, task);
+    }
+    return task->shown.ended ? NULL : &task->shown;
+}
+
 /* -- Asking ------------------------------------------------------------------------------------ */
 
 const struct linux_task *linux_current(const struct linux_view *view, unsigned hart) {

@@ -263,6 +263,10 @@ void linux_return(struct linux_view *view, const struct linux_border *border);
 /** In the kernel another task goes on: tp has changed. */
 void linux_switch(struct linux_view *view, unsigned hart, uint64_t task);
 
+/** The task that a kernel keeps at @p key, which lives: a new one, if none was seen there.
+ * @return NULL: that which was seen there has ended. */
+const struct linux_task *linux_task_at(struct linux_view *view, unsigned hart, uint64_t key);
+
 /** Whose steps a hart takes. @return NULL before anything was seen of it. */
 const struct linux_task *linux_current(const struct linux_view *view, unsigned hart);
 

@@ -219,9 +219,7 @@ uint32_t profile_add_interval(struct profile *profile, const struct profile_inte
     return idx;
 }
 
-void profile_measure(struct profile *profile, uint32_t interval, uint64_t steps, uint64_t ns) {
-    ensure(interval < profile->interval_count);
-    struct profile_interval *measured = &profile->intervals[interval];
+void profile_interval_add(struct profile_interval *measured, uint64_t steps, uint64_t ns) {
     bool first = measured->count++ == 0;
     measured->steps_min = first ? steps : min_u64(measured->steps_min, steps);
     measured->ns_min = first ? ns : min_u64(measured->ns_min, ns);
@@ -231,6 +229,32 @@ void profile_measure(struct profile *profile, uint32_t interval, uint64_t steps,
     measured->ns_sum = add_sat_u64(measured->ns_sum, ns);
     measured->steps_spread[profile_bucket(steps)]++;
     measured->ns_spread[profile_bucket(ns)]++;
+}
+
+void profile_measure(struct profile *profile, uint32_t interval, uint64_t steps, uint64_t ns) {
+    ensure(interval < profile->interval_count);
+    profile_interval_add(&profile->intervals[interval], steps, ns);
+}
+
+void profile_measure_all(struct profile *profile, uint32_t interval,
+                         const struct profile_interval *sum) {
+    ensure(interval < profile->interval_count);
+    struct profile_interval *all = &profile->intervals[interval];
+    if (sum->count > 0) {
+        bool first = all->count == 0;
+        all->steps_min = first ? sum->steps_min : min_u64(all->steps_min, sum->steps_min);
+        all->ns_min = first ? sum->ns_min : min_u64(all->ns_min, sum->ns_min);
+        all->steps_max = all->steps_max > sum->steps_max ? all->steps_max : sum->steps_max;
+        all->ns_max = all->ns_max > sum->ns_max ? all->ns_max : sum->ns_max;
+    }
+    all->count += sum->count;
+    all->open_count += sum->open_count;
+    all->steps_sum = add_sat_u64(all->steps_sum, sum->steps_sum);
+    all->ns_sum = add_sat_u64(all->ns_sum, sum->ns_sum);
+    for (unsigned i = 0; i < PROFILE_BUCKETS; i++) {
+        all->steps_spread[i] += sum->steps_spread[i];
+        all->ns_spread[i] += sum->ns_spread[i];
+    }
 }
 
 void profile_leave_open(struct profile *profile, uint32_t interval) {

@@ -154,6 +154,11 @@ void profile_count_address(struct profile *profile, uint32_t function, uint64_t 
 
 /** @param interval  Of it parent, task, probe and name are looked at. */
 uint32_t profile_add_interval(struct profile *profile, const struct profile_interval *interval);
+/** Adds what was measured elsewhere to it: of @p sum all that adds up. */
+void profile_measure_all(struct profile *profile, uint32_t interval,
+                         const struct profile_interval *sum);
+/** One more that ended, in a sum that may be part of no profile. */
+void profile_interval_add(struct profile_interval *sum, uint64_t steps, uint64_t ns);
 /** One more that ended. */
 void profile_measure(struct profile *profile, uint32_t interval, uint64_t steps, uint64_t ns);
 /** One more that did not. */
@@ -229,6 +234,12 @@ enum { PROFILE_SPANS_MAX = 20000 };
  * overlap: one that is interrupted is two. Its count and busy_ns are set here.
  */
 void profile_add_span(struct profile *profile, uint16_t hart, const struct profile_span *span);
+/**
+ * Adds all spans of another, behind those that are here.
+ * @param from   Not settled.
+ * @param tasks  By index there: the task here.
+ */
+void profile_take_spans(struct profile *profile, const struct profile *from, const uint32_t *tasks);
 /** In order of time. @param hart  Below the run's hart_count. */
 const struct profile_span *profile_spans(const struct profile *profile, uint16_t hart,
                                          enum profile_track track, uint32_t *count);

@@ -82,6 +82,17 @@ static struct track *track_get(struct profile *profile, uint16_t hart, enum prof
     return &profile->tracks[hart * PROFILE_TRACKS + which];
 }
 
+static void span_append(struct track *track, const struct profile_span *span) {
+    if (track->spans == NULL) {
+        track->spans = calloc(2 * PROFILE_SPANS_MAX, sizeof *track->spans);
+        ensure(track->spans != NULL);
+    }
+    track->spans[track->count++] = *span;
+    if (track->count == 2 * PROFILE_SPANS_MAX) {
+        track_thin(track);
+    }
+}
+
 void profile_add_span(struct profile *profile, uint16_t hart, const struct profile_span *span) {
     ensure(hart < PROFILE_HARTS_MAX && span->kind < PROFILE_SPAN_KINDS && span->from_ns >= 0);
     ensure(span->task == PROFILE_NONE || span->task < profile->task_count);
@@ -94,13 +105,23 @@ void profile_add_span(struct profile *profile, uint16_t hart, const struct profi
     added.name = texts_keep(&profile->texts, span->name);
     added.count = 1;
     added.busy_ns = (uint64_t)(added.to_ns - added.from_ns);
-    if (track->spans == NULL) {
-        track->spans = calloc(2 * PROFILE_SPANS_MAX, sizeof *track->spans);
-        ensure(track->spans != NULL);
-    }
-    track->spans[track->count++] = added;
-    if (track->count == 2 * PROFILE_SPANS_MAX) {
-        track_thin(track);
+    span_append(track, &added);
+}
+
+void profile_take_spans(struct profile *profile, const struct profile *from,
+                        const uint32_t *tasks) {
+    for (uint32_t i = 0; i < from->track_count; i++) {
+        const struct track *given = &from->tracks[i];
+        struct track *track = track_get(profile, (uint16_t)(i / PROFILE_TRACKS),
+                                        (enum profile_track)(i % PROFILE_TRACKS));
+        track->grain_ns = max_i64(track->grain_ns, given->grain_ns);
+        for (uint32_t at = 0; at < given->count; at++) {
+            struct profile_span span = given->spans[at];
+            span.name = texts_keep(&profile->texts, span.name);
+            span.task = span.task == PROFILE_NONE ? PROFILE_NONE : tasks[span.task];
+            ensure(span.task == PROFILE_NONE || span.task < profile->task_count);
+            span_append(track, &span);
+        }
     }
 }
 

@@ -75,8 +75,22 @@ static void comparator_update(struct comparator *comparator) {
     }
 }
 
+/** @param due_ns  When the level was, or is, to become true. */
+static void comparator_tell(const struct comparator *comparator, bool fired, vtime due_ns) {
+    const struct sched *sched = comparator->sched;
+    if (sched->comparator_told != NULL) {
+        sched->comparator_told(sched->comparator_owner, comparator, fired, due_ns);
+    }
+}
+
 static void comparator_fire(void *owner) {
-    comparator_update(owner);
+    struct comparator *comparator = owner;
+    bool was = comparator->level;
+    vtime due_ns = comparator->timer.due_ns;
+    comparator_update(comparator);
+    if (!was && comparator->level) {
+        comparator_tell(comparator, true, due_ns);
+    }
 }
 
 bool comparator_attach(struct sched *sched, unsigned vcpu, struct comparator *comparator,
@@ -98,7 +112,14 @@ bool comparator_attach(struct sched *sched, unsigned vcpu, struct comparator *co
 void comparator_set(struct comparator *comparator, uint64_t compare, bool enabled) {
     comparator->compare = compare;
     comparator->enabled = enabled;
+    bool was = comparator->level;
     comparator_update(comparator);
+    if (!comparator->level && timer_armed(&comparator->timer)) {
+        comparator_tell(comparator, false, comparator->timer.due_ns);
+    } else if (!was && comparator->level) {
+        comparator_tell(comparator, true,
+                        clock_now(&comparator->sched->vcpus[comparator->vcpu].clock));
+    }
 }
 
 void ticks_set_offset(struct sched *sched, unsigned vcpu, uint64_t offset) {

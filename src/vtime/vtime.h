@@ -249,6 +249,12 @@ struct sched_options {
     struct chaos chaos;       /* in lockstep only */
 };
 
+struct comparator;
+/** Told when a comparator's level is to change to true at @p due_ns of its vCPU's clock; or, with
+ * @p fired, that it has: the deadline was @p due_ns. */
+typedef void comparator_told_fn(void *owner, const struct comparator *comparator, bool fired,
+                                vtime due_ns);
+
 /** Parallel: told when a message for another vCPU has been left. */
 typedef void posted_fn(void *owner, unsigned target);
 
@@ -275,6 +281,8 @@ struct sched {
     vtime stop_ns;     /* no step at or after this time; to be set between rounds only */
     posted_fn *posted; /* NULL: vCPUs take turns. Else messages wait for their receiver */
     void *posted_owner;
+    comparator_told_fn *comparator_told; /* NULL: nobody wants to know */
+    void *comparator_owner;
     uint64_t fired_count;    /* timers fired */
     uint64_t late_steps_max; /* most steps a deadline came late: 0 unless a grant was overrun */
 };

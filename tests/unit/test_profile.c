@@ -438,6 +438,77 @@ static void test_short_timelines_are_exact(void **state) {
     profile_free(profile);
 }
 
+/* What is measured in parts elsewhere is the same as what is measured here. */
+static void test_sums_of_intervals_are_added(void **state) {
+    (void)state;
+    uint64_t random = seed_get();
+    struct profile *profile = profile_new();
+    struct profile_interval key = {.parent = PROFILE_NONE, .task = PROFILE_NONE, .name = "here"};
+    uint32_t here = profile_add_interval(profile, &key);
+    key.name = "there";
+    uint32_t there = profile_add_interval(profile, &key);
+    for (unsigned part = 0; part < 4; part++) {
+        struct profile_interval sum = {.open_count = part};
+        for (unsigned i = 0; i < 100 * part; i++) {
+            uint64_t steps = random_skewed(&random, UINT64_MAX), ns = random_skewed(&random, 1000);
+            profile_measure(profile, here, steps, ns);
+            profile_interval_add(&sum, steps, ns);
+        }
+        profile_measure_all(profile, there, &sum);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        profile_leave_open(profile, here);
+    }
+    profile_settle(profile);
+    uint32_t count;
+    struct profile_interval found[2];
+    memcpy(found, profile_intervals(profile, &count), sizeof found);
+    assert_int_equal(count, 2);
+    assert_string_not_equal(found[0].name, found[1].name);
+    found[0].name = found[1].name;
+    assert_memory_equal(&found[0], &found[1], sizeof found[0]);
+    profile_free(profile);
+}
+
+/* Spans that were gathered elsewhere come with other tasks' numbers, and are thinned out alike. */
+static void test_spans_are_taken_over(void **state) {
+    (void)state;
+    uint64_t random = seed_get();
+    struct profile *direct = profile_new(), *parts = profile_new(), *taken = profile_new();
+    uint32_t tasks[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        struct profile_task task = {.tid = i, .process = i == 0 ? "a" : "b"};
+        (void)profile_add_task(parts, &(struct profile_task){.tid = 7 - i});
+        (void)profile_add_task(direct, &task);
+        task.tid = 1 - i;
+        task.process = i == 0 ? "b" : "a";
+        (void)profile_add_task(taken, &task);
+        tasks[i] = 1 - i;
+    }
+    vtime now_ns = 0;
+    for (uint32_t i = 0; i < 5 * PROFILE_SPANS_MAX; i++) {
+        struct profile_span span = {.kind = i % 3 == 0 ? PROFILE_SPAN_WAKE : PROFILE_SPAN_TASK,
+                                    .from_ns = now_ns,
+                                    .to_ns = now_ns + (vtime)random_skewed(&random, 1 << 12),
+                                    .task = i % 2,
+                                    .name = i % 5 == 0 ? "five" : "",
+                                    .value = i};
+        profile_add_span(direct, 2, &span);
+        profile_add_span(parts, 2, &span);
+        now_ns = span.to_ns + (vtime)random_skewed(&random, 1 << 12);
+    }
+    profile_take_spans(taken, parts, tasks);
+    char digests[2][PROFILE_DIGEST_CHARS];
+    profile_settle(direct);
+    profile_settle(taken);
+    profile_digest(direct, digests[0]);
+    profile_digest(taken, digests[1]);
+    assert_string_equal(digests[0], digests[1]);
+    profile_free(direct);
+    profile_free(parts);
+    profile_free(taken);
+}
+
 /* -- Parts ------------------------------------------------------------------------------------- */
 
 static void test_parts_have_what_was_asked_for(void **state) {
@@ -521,6 +592,8 @@ int main(void) {
         cmocka_unit_test(test_intervals_add_up),
         cmocka_unit_test(test_long_timelines_stay_small),
         cmocka_unit_test(test_short_timelines_are_exact),
+        cmocka_unit_test(test_sums_of_intervals_are_added),
+        cmocka_unit_test(test_spans_are_taken_over),
         cmocka_unit_test(test_parts_have_what_was_asked_for),
         cmocka_unit_test(test_left_out_callers_are_passed_over),
         cmocka_unit_test(test_errors_of_shares),

@@ -222,7 +222,7 @@ static void monotonic_reads_never_fall(void **state) {
     assert_int_equal(ticks_read(&sched, 1), 8);
     expect_line(&line, false, 0); /* levels follow the clock, not the reads */
     assert_int_equal(ticks_peek(&sched, 1), 8);
-    ticks_set(&sched, 1, 3);      /* a write is not time going back, but reads stay ahead by 8 */
+    ticks_set(&sched, 1, 3); /* a write is not time going back, but reads stay ahead by 8 */
     assert_int_equal(ticks_read(&sched, 1), 11);
     ticks_set(&sched, 1, UINT64_MAX - 7);
     assert_true(ticks_read(&sched, 1) == 0);
@@ -333,6 +333,51 @@ static void levels_change_at_exact_positions(void **state) {
     }
 }
 
+/** What was told of a comparator last. */
+struct told {
+    unsigned armed, fired;
+    vtime due_ns;
+};
+
+static void note(void *owner, const struct comparator *comparator, bool fired, vtime due_ns) {
+    struct told *told = owner;
+    (void)comparator;
+    told->armed += !fired;
+    told->fired += fired;
+    told->due_ns = due_ns;
+}
+
+static void expect_told(const struct told *told, unsigned armed, unsigned fired, vtime due_ns) {
+    assert_int_equal(told->armed, armed);
+    assert_int_equal(told->fired, fired);
+    assert_int_equal(told->due_ns, due_ns);
+}
+
+static void who_asks_is_told_of_deadlines(void **state) {
+    (void)state;
+    struct sched sched;
+    struct line line;
+    struct told told = {0};
+    sched_start(&sched, SHIFT_3, 1000, false);
+    line_attach(&line, &sched, 0);
+    sched.comparator_told = note;
+    sched.comparator_owner = &told;
+    comparator_set(&line.comparator, 50, true);
+    expect_told(&told, 1, 0, 5000);
+    run_to(&sched, 624);
+    expect_told(&told, 1, 0, 5000);
+    run_to(&sched, 626);
+    expect_told(&told, 1, 1, 5000);
+    comparator_set(&line.comparator, 3, true); /* its level stays */
+    expect_told(&told, 1, 1, 5000);
+    comparator_set(&line.comparator, 3, false);
+    comparator_set(&line.comparator, 3, true); /* it has come already */
+    expect_told(&told, 1, 2, clock_now(&sched.vcpus[0].clock));
+    comparator_set(&line.comparator, UINT64_MAX, true); /* past the end of time */
+    assert_int_equal(told.armed, 1);
+    sched_free(&sched);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_written_time_stays_on_the_grid),
@@ -344,6 +389,7 @@ int main(void) {
         cmocka_unit_test(monotonic_reads_never_fall),
         cmocka_unit_test(attaching_can_fail),
         cmocka_unit_test(levels_change_at_exact_positions),
+        cmocka_unit_test(who_asks_is_told_of_deadlines),
     };
     return cmocka_run_group_tests_name("ticks", tests, NULL, NULL);
 }
