@@ -87,6 +87,14 @@ units: $(unit_tests) $(fuzz_targets) $(out)/unit/make_profile
 # All processors, unless the user asked for a number.
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
+# -- For guests: static, so that it runs in any --------------------------------------------------
+
+mark: $(out)/sandglass-mark
+
+$(out)/sandglass-mark: guest/mark.c Makefile
+	@mkdir -p $(@D)
+	$(call say,guest)riscv64-linux-gnu-gcc -std=c11 -Os -Wall -Wextra -static -s -o $@ $<
+
 # -- Checks and tests: tests/run.sh knows the tiers -------------------------------------------
 
 # Style and layers; a build in which a warning is an error; the fast tests.
@@ -166,6 +174,6 @@ install: all
 clean:
 	rm -rf $(obj) $(out)/unit $(out)/fuzz $(out)/check $(program)
 
-.PHONY: all units check test soak fuzz conformance cross demo run debian bench install clean
+.PHONY: all mark units check test soak fuzz conformance cross demo run debian bench install clean
 .SECONDARY:
 -include $(wildcard $(obj)/*/*.d)
