@@ -48,6 +48,7 @@ test | soak) suites="
     boot-record   tests/boot/record.sh $tier
     boot-symbols  tests/boot/symbols.sh
     boot-names    tests/boot/names.sh
+    boot-marks    tests/boot/marks.sh
     share         tests/share/run.sh
     report        tests/report/run.sh
     boot-ends     tests/boot/run.sh ends $tier

@@ -198,12 +198,18 @@ static enum status take_jobs(struct run_options *options, const struct option_ro
 
 static enum status take_count(struct run_options *options, const struct option_row *row,
                               const char *value, struct error *error) {
-    bool flat = strcmp(value, "flat") == 0;
-    if (!flat && strcmp(value, "callers") != 0) {
-        return bad_value(row, value, "callers or flat", error);
+    static const struct {
+        const char *name;
+        enum profile_kind kind;
+    } kinds[] = {
+        {"callers", PROFILE_CALLERS}, {"flat", PROFILE_FLAT}, {"nothing", PROFILE_UNCOUNTED}};
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        if (strcmp(value, kinds[i].name) == 0) {
+            options->profile_plan.kind = kinds[i].kind;
+            return STATUS_OK;
+        }
     }
-    options->profile_plan.kind = flat ? PROFILE_FLAT : PROFILE_CALLERS;
-    return STATUS_OK;
+    return bad_value(row, value, "callers, flat or nothing", error);
 }
 
 static enum status take_sample(struct run_options *options, const struct option_row *row,
@@ -485,6 +491,20 @@ static enum status take_symbols(struct run_options *options, const struct option
     return STATUS_OK;
 }
 
+static enum status take_probe(struct run_options *options, const struct option_row *row,
+                              const char *value, struct error *error) {
+    struct profile_plan *plan = &options->profile_plan;
+    if (plan->probe_count == PROBES_MAX) {
+        return error_set(error, STATUS_USAGE, "--%s: more than %d; drop some", row->name,
+                         PROBES_MAX);
+    }
+    if (value[0] == '\0') {
+        return bad_value(row, value, "the name of a function", error);
+    }
+    plan->probes[plan->probe_count++] = value;
+    return STATUS_OK;
+}
+
 /* -- Options for tests ------------------------------------------------------------------------- */
 
 static enum status take_grant(struct run_options *options, const struct option_row *row,
@@ -563,8 +583,9 @@ const struct option_row option_rows[] = {
 const size_t option_row_count = COUNT(option_rows);
 
 bool option_repeats(const struct option_row *row) {
-    static option_fn *const again[] = {take_hart_rates,  take_nothing, take_drive,   take_serial,
-                                       take_virtconsole, take_share,   take_symbols, take_window};
+    static option_fn *const again[] = {take_hart_rates, take_nothing,     take_drive,
+                                       take_serial,     take_virtconsole, take_share,
+                                       take_symbols,    take_window,      take_probe};
     bool repeats = false;
     for (size_t i = 0; i < COUNT(again); i++) {
         repeats = repeats || row->parse == again[i];

@@ -124,6 +124,9 @@ static void missed_tell(const struct machine *machine, const struct run_options 
 
 enum status profile_write(struct machine *machine, const struct run_options *options,
                           const struct machine_exit *end, struct error *error) {
+    if (machine->profiling == NULL) { /* profile_begin() has failed */
+        return STATUS_OK;
+    }
     struct profile *profile = profile_new();
     struct buffer bytes = {0};
     missed_tell(machine, options);

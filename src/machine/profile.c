@@ -25,14 +25,15 @@ void *zeroed_room(void *entries, size_t *room, size_t idx, size_t entry_bytes) {
     return bytes;
 }
 
-/** Begins to watch and to count. */
-static enum status counting_begin(struct profiling *profiling, struct error *error) {
+/** Begins to watch and to measure; what is counted is up to windows. */
+static enum status measures_begin(struct profiling *profiling, struct error *error) {
     static const enum tally_kind kinds[PROFILE_KINDS] = {[PROFILE_UNCOUNTED] = TALLY_WATCHED,
                                                          [PROFILE_FLAT] = TALLY_RUNS,
                                                          [PROFILE_CALLERS] = TALLY_CALLS,
                                                          [PROFILE_SAMPLED] = TALLY_WATCHED};
     struct machine *machine = profiling->machine;
-    struct tally_watch watch = {.owner = NULL};
+    const struct profile_plan *plan = &profiling->plan;
+    struct tally_watch watch = tasks_none(profiling);
     if (machine->options.kernel != NULL) {
         const struct symbol *start = symbols_find(profiling->symbols, "_start", 0);
         profiling->kernel_virtual = start == NULL ? 0 : start->address;
@@ -41,44 +42,71 @@ static enum status counting_begin(struct profiling *profiling, struct error *err
     watch.function = functions_at;
     watch.starts = functions_starts;
     watch.owner = profiling;
-    bool samples = profiling->plan.kind == PROFILE_SAMPLED;
+    bool samples = plan->kind == PROFILE_SAMPLED;
     profiling->sampler = samples ? sampler_new(profiling) : NULL;
     if (samples && profiling->sampler == NULL) {
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
-    return tally_begin(&machine->harts, kinds[profiling->plan.kind], &watch, error);
+    if ((!plan->no_timeline && timeline_begin(profiling, error) != STATUS_OK) ||
+        probes_begin(profiling, error) != STATUS_OK) {
+        return error->status;
+    }
+    return tally_begin(&machine->harts, kinds[plan->kind], &watch, error);
+}
+
+/** Names; and what of them is wanted. */
+static enum status look_begin(struct profiling *profiling, struct error *error) {
+    struct machine *machine = profiling->machine;
+    struct error why;
+    /* Without names it is told by address. */
+    if (machine_names(machine, profiling->symbols, &why) != STATUS_OK &&
+        profiling->plan.probe_count > 0) {
+        *error = why;
+        return why.status;
+    }
+    if (machine_names_besides(machine, profiling->besides, error) != STATUS_OK ||
+        windows_find(profiling, error) != STATUS_OK) {
+        return error->status;
+    }
+    return measures_begin(profiling, error);
 }
 
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error) {
     struct profiling *profiling = calloc(1, sizeof *profiling);
-    struct error why;
-    if (profiling == NULL) {
+    uint32_t *present = calloc(machine->harts.count, sizeof *present);
+    if (profiling == NULL || present == NULL) {
+        free(profiling);
+        free(present);
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
-    machine->profiling = profiling;
+    for (unsigned i = 0; i < machine->harts.count; i++) {
+        present[i] = i;
+    }
     profiling->machine = machine;
     profiling->plan = *plan;
     profiling->symbols = symbols_new();
     profiling->besides = symbols_new();
-    (void)machine_names(machine, profiling->symbols,
-                        &why); /* without names it is told by address */
-    enum status status = machine_names_besides(machine, profiling->besides, error);
-    if (status == STATUS_OK) {
-        status = windows_find(profiling, error);
-    }
-    if (status == STATUS_OK) {
-        status = counting_begin(profiling, error);
-    }
-    if (status != STATUS_OK) {
-        profiling_free(profiling);
+    profiling->present = present;
+    machine->profiling = profiling;
+    if (look_begin(profiling, error) != STATUS_OK) {
         machine->profiling = NULL;
+        machine->sched.comparator_told = NULL;
+        notices_end(&machine->harts);
+        profiling_free(profiling);
+        return error->status;
     }
-    return status;
+    return STATUS_OK;
 }
 
 bool machine_profiled(const struct machine *machine) {
     return machine->profiling != NULL;
+}
+
+void profiling_turn(struct profiling *profiling, const struct hart *hart, bool begins) {
+    if (profiling->timeline != NULL) {
+        timeline_turn(profiling, hart, begins);
+    }
 }
 
 void profiling_free(struct profiling *profiling) {
@@ -89,6 +117,9 @@ void profiling_free(struct profiling *profiling) {
         symbols_free(profiling->vdso);
         functions_free(profiling);
         sampler_free(profiling->sampler);
+        probes_free(profiling->probes);
+        timeline_free(profiling->timeline);
+        free(profiling->present);
         free(profiling);
     }
 }

@@ -18,20 +18,26 @@ struct symbol_file {
     uint64_t address; /* where its first segment does */
 };
 
+enum { PROBES_MAX = 32 };
+
 /** What of a run is looked at. */
 struct profile_plan {
-    enum profile_kind kind;       /* how steps are counted */
-    struct sysroot *sysroot;      /* symbols of user programs; NULL: there are none. Not owned. */
-    uint64_t sample_steps;        /* of PROFILE_SAMPLED: mean distance, at least 1 */
-    uint64_t sample_seed;         /* what distances are drawn from */
-    const struct window *windows; /* where it is looked at, one behind the other. Not owned. */
-    unsigned window_count;        /* [0, WINDOWS_MAX]; 0: everywhere */
+    enum profile_kind kind;         /* how steps are counted */
+    struct sysroot *sysroot;        /* symbols of user programs; NULL: there are none. Not owned. */
+    uint64_t sample_steps;          /* of PROFILE_SAMPLED: mean distance, at least 1 */
+    uint64_t sample_seed;           /* what distances are drawn from */
+    const struct window *windows;   /* where it is looked at, one behind the other. Not owned. */
+    unsigned window_count;          /* [0, WINDOWS_MAX]; 0: everywhere */
+    const char *probes[PROBES_MAX]; /* symbols of functions, measured from entry to exit */
+    unsigned probe_count;
+    bool markers;     /* what the guest marks is measured, and shown when it happens */
+    bool no_timeline; /* what happened when is not kept */
 };
 
 /**
  * Before the first step: from now on what is executed is counted, by task and function.
  * @param plan  Copied; what it points to outlives the machine.
- * @errors STATUS_USAGE: out of memory, a window at a symbol that there is not.
+ * @errors STATUS_USAGE: out of memory, a window at a symbol that there is not, or such a probe.
  */
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error);

@@ -120,6 +120,21 @@ static void tree_tell(struct machine *machine, const struct telling *telling) {
     free(tree.functions);
 }
 
+static void flat_tell(struct machine *machine, struct telling *telling) {
+    tally_walk(&machine->harts, count_tell, telling);
+    for (size_t i = 0; i < telling->sum_room; i++) {
+        const struct sum *sum = &telling->sums[i];
+        if (sum->steps > 0) {
+            struct profile_counts counts = {.self = (uint64_t)sum->steps,
+                                            .instructions =
+                                                (uint64_t)(sum->steps - sum->unretired)};
+            profile_count(telling->profile, (uint32_t)i, &counts);
+        }
+    }
+    free(telling->sums);
+    free(telling->recent);
+}
+
 void machine_profile_tell(struct machine *machine, struct profile *profile) {
     struct profiling *profiling = machine->profiling;
     struct telling telling = {.profiling = profiling, .profile = profile};
@@ -129,24 +144,19 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
     tally_pause(&machine->harts);
     windows_tell(profiling, profile);
     functions_settle(profiling);
-    if (profiling->sampler != NULL) {
+    switch (profiling->plan.kind) {
+    case PROFILE_SAMPLED:
         sampler_tell(&telling);
-        return;
-    }
-    if (profiling->plan.kind == PROFILE_CALLERS) {
+        break;
+    case PROFILE_CALLERS:
         tree_tell(machine, &telling);
-        return;
+        break;
+    case PROFILE_FLAT:
+        flat_tell(machine, &telling);
+        break;
+    default:
+        break;
     }
-    tally_walk(&machine->harts, count_tell, &telling);
-    for (size_t i = 0; i < telling.sum_room; i++) {
-        const struct sum *sum = &telling.sums[i];
-        if (sum->steps > 0) {
-            struct profile_counts counts = {.self = (uint64_t)sum->steps,
-                                            .instructions =
-                                                (uint64_t)(sum->steps - sum->unretired)};
-            profile_count(profile, (uint32_t)i, &counts);
-        }
-    }
-    free(telling.sums);
-    free(telling.recent);
+    probes_tell(&telling);
+    timeline_tell(&telling);
 }

@@ -10,6 +10,8 @@
  *      pairs.c         numbers by two keys
  *      windows.c       where in the run it is looked at
  *      live.c          what of it is shown while it grows
+ *      probes.c        how long functions take, and what the guest marks
+ *      timeline.c      what happened when
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
 #define MACHINE_PROFILING_H
@@ -100,6 +102,7 @@ struct profiling {
     struct machine *machine;
     struct profile_plan plan;
     struct windows windows;
+    bool on; /* in a window */
     struct looks looks;
     struct symbols *symbols;   /* of what was booted, firmware aside; and the kernel's modules */
     struct symbols *besides;   /* of firmware, and of other code that there are symbol files for */
@@ -113,6 +116,9 @@ struct profiling {
     struct code_pages pages;
     struct pending *pending; /* one a space */
     size_t pending_count, pending_room;
+    uint32_t *present;         /* by hart: its strand outside of firmware */
+    struct probes *probes;     /* NULL: nothing is measured */
+    struct timeline *timeline; /* NULL: it is not kept */
 };
 
 /** Into which profile. */
@@ -137,6 +143,22 @@ void *zeroed_room(void *entries, size_t *room, size_t idx, size_t entry_bytes);
 bool tasks_kernel_read(void *owner, uint64_t address, void *bytes, size_t size_bytes);
 /** Begins to follow the guest's tasks. @return What harts are to tell of. */
 struct tally_watch tasks_follow(struct profiling *profiling);
+/** Begins to watch traps alone, of a guest without tasks. */
+struct tally_watch tasks_none(const struct profiling *profiling);
+
+/* A strand is what has a stack of its own: a task; or a hart, as long as there are no tasks on it:
+ * in firmware or without an operating system, and in its kernel's beginnings. Numbers are those of
+ * harts, HARTS_MAX plus those, 2 HARTS_MAX plus those of tasks. */
+
+/** Of what the hart executes. */
+uint32_t tasks_strand(const struct profiling *profiling, const struct hart *hart);
+uint32_t strand_of_task(const struct linux_task *task);
+/** May it go on on another hart? */
+static inline bool strand_moves(uint32_t strand) {
+    return strand >= 2 * (uint32_t)HARTS_MAX;
+}
+/** The model's task for a strand. */
+uint32_t strand_tell(const struct telling *telling, uint32_t strand);
 /** The model's task for a context's number and mode. */
 uint32_t tasks_tell(const struct telling *telling, uint32_t task, enum privilege priv);
 
@@ -157,6 +179,34 @@ void windows_end(struct machine *machine);
 /** The window that is open, or looked for, and how far its place is. */
 void windows_live(const struct machine *machine, struct profile_live *live);
 void windows_tell(const struct profiling *profiling, struct profile *profile);
+/* -- probes.c ---------------------------------------------------------------------------------- */
+
+/** @errors STATUS_USAGE: a symbol is unknown, or out of memory. */
+enum status probes_begin(struct profiling *profiling, struct error *error);
+/** The hart leaves a strand. */
+void probes_switch(struct probes *probes, const struct hart *hart, uint32_t from);
+void probes_tell(const struct telling *telling);
+void probes_free(struct probes *probes);
+
+/* -- timeline.c -------------------------------------------------------------------------------- */
+
+enum status timeline_begin(struct profiling *profiling, struct error *error);
+void timeline_trap(struct profiling *profiling, const struct hart *hart,
+                   const struct tally_passage *passage);
+void timeline_back(struct profiling *profiling, const struct hart *hart,
+                   const struct tally_passage *passage);
+/** From position @p steps on the hart executes that strand. */
+void timeline_switch(struct profiling *profiling, const struct hart *hart, uint32_t strand,
+                     uint64_t steps);
+/** From now on what happens is kept, or is not. */
+void timeline_window(struct profiling *profiling, bool on);
+/** A turn of the hart is about to begin, or has ended. */
+void timeline_turn(struct profiling *profiling, const struct hart *hart, bool begins);
+/** A task has been woken up on that hart. @param key  As its kernel keeps it. */
+void timeline_wake(struct profiling *profiling, const struct hart *hart, vtime at_ns, uint64_t key);
+void timeline_marker(struct profiling *profiling, const struct hart *hart, uint32_t bits);
+void timeline_tell(const struct telling *telling);
+void timeline_free(struct timeline *timeline);
 
 /* -- functions.c ------------------------------------------------------------------------------- */
 

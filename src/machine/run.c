@@ -304,9 +304,15 @@ uint64_t machine_engine(struct machine *machine, struct hart *hart, uint64_t bud
 static uint64_t turn_execute(struct machine *machine, unsigned vcpu, uint64_t budget_steps) {
     struct hart *hart = machine->harts.hart[vcpu];
     stopwatch_switch(&machine->stopwatch, ACTIVITY_EXECUTE);
+    if (machine->profiling != NULL) {
+        profiling_turn(machine->profiling, hart, true);
+    }
     uint64_t ran_steps = machine->samples ? sample_run(machine, hart, budget_steps)
                                           : machine_engine(machine, hart, budget_steps);
     machine->steps += ran_steps;
+    if (machine->profiling != NULL) {
+        profiling_turn(machine->profiling, hart, false);
+    }
     if (machine->check != NULL) {
         check_turn(machine->check, vcpu, budget_steps, ran_steps);
     }

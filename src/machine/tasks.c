@@ -35,10 +35,37 @@ bool tasks_kernel_read(void *owner, uint64_t address, void *bytes, size_t size_b
     return guest_read(owner, 0, address, bytes, size_bytes);
 }
 
+uint32_t strand_of_task(const struct linux_task *task) {
+    return 2 * (uint32_t)HARTS_MAX + task->idx;
+}
+
+uint32_t tasks_strand(const struct profiling *profiling, const struct hart *hart) {
+    bool firmware = profiling->view == NULL || hart->priv == PRIV_M;
+    return firmware ? hart->id : profiling->present[hart->id];
+}
+
+/** From position @p steps on. */
+static void strand_set(struct profiling *profiling, const struct hart *hart, uint32_t strand,
+                       uint64_t steps) {
+    uint32_t *present = &profiling->present[hart->id];
+    if (*present != strand) {
+        if (profiling->probes != NULL) {
+            probes_switch(profiling->probes, hart, *present);
+        }
+        if (profiling->timeline != NULL) {
+            timeline_switch(profiling, hart, strand, steps);
+        }
+        *present = strand;
+    }
+}
+
 /** 0: not known; else 1 and its index. */
 static void task_set(struct profiling *profiling, struct hart *hart) {
     const struct linux_task *task = linux_current(profiling->view, hart->id);
     tally_set_task(hart, task == NULL ? 0 : task->idx + 1);
+    if (task != NULL) {
+        strand_set(profiling, hart, strand_of_task(task), hart->clock->steps);
+    }
 }
 
 static struct linux_border border_here(const struct hart *hart) {
@@ -76,6 +103,22 @@ static void thread_note(void *owner, struct hart *hart) {
     }
 }
 
+static void trap_note(void *owner, struct hart *hart, const struct tally_passage *passage) {
+    timeline_trap(owner, hart, passage);
+}
+
+/* Firmware has handed over to the kernel when it first leaves M. */
+static void back_note(void *owner, struct hart *hart, const struct tally_passage *passage) {
+    struct profiling *profiling = owner;
+    if (profiling->timeline != NULL) {
+        timeline_back(profiling, hart, passage);
+    }
+    if (profiling->view != NULL && passage->from == PRIV_M && passage->to != PRIV_M &&
+        profiling->present[hart->id] < HARTS_MAX) {
+        strand_set(profiling, hart, HARTS_MAX + hart->id, passage->steps);
+    }
+}
+
 static void met_note(void *owner, struct hart *hart, uint32_t run, vaddr pc) {
     functions_met(owner, hart, run, pc);
 }
@@ -99,7 +142,15 @@ struct tally_watch tasks_follow(struct profiling *profiling) {
                                 .enter = enter_note,
                                 .thread = thread_note,
                                 .met = met_note,
+                                .trap = profiling->plan.no_timeline ? NULL : trap_note,
+                                .back = back_note,
                                 .firmware_apart = true};
+}
+
+struct tally_watch tasks_none(const struct profiling *profiling) {
+    bool watches = !profiling->plan.no_timeline;
+    return (struct tally_watch){.trap = watches ? trap_note : NULL,
+                                .back = watches ? back_note : NULL};
 }
 
 /* -- Telling ----------------------------------------------------------------------------------- */
@@ -140,4 +191,11 @@ uint32_t tasks_tell(const struct telling *telling, uint32_t idx, enum privilege 
                                 .process = path[0] == '\0' ? task->name : path,
                                 .thread = task->name,
                             });
+}
+
+uint32_t strand_tell(const struct telling *telling, uint32_t strand) {
+    if (strand_moves(strand)) {
+        return tasks_tell(telling, strand - 2 * (uint32_t)HARTS_MAX + 1, PRIV_S);
+    }
+    return tasks_tell(telling, 0, strand < HARTS_MAX ? PRIV_M : PRIV_S);
 }

@@ -16,6 +16,8 @@
 
 /* What is done between windows. */
 static void counting_set(struct machine *machine, bool on) {
+    machine->profiling->on = on;
+    timeline_window(machine->profiling, on);
     if (machine->profiling->sampler != NULL) {
         machine->samples = on;
     } else if (on) {

@@ -170,6 +170,6 @@ expect_equal 'steps of leaves' 'inner400 skips400 tail700' \
     "$(by_function a.sgp | grep -E 'inner|skips|tail' | xargs)"
 expect_equal 'flat, and with callers' "$(by_function flat.sgp)" "$(by_function a.sgp)"
 # shellcheck disable=SC2086 # options
-expect 64 'callers or flat' profile $program --count twice
+expect 64 'callers, flat or nothing' profile $program --count twice
 expect 64 '--count: is of sandglass profile' run --elf calls.elf --count flat
 finish
