@@ -70,7 +70,7 @@ ends() {
 }
 # lengths PROFILE: of all windows together.
 lengths() {
-    ends "$1" | awk -F ';' '{ sum += $2 - $1 } END { print sum + 0 }'
+    ends "$1" | awk -F ';' '{ sum += $2 - $1 } END { printf "%.0f\n", sum }'
 }
 # functions PROFILE...: steps by function, of all together: a window's calls begin anew.
 functions() {
