@@ -157,8 +157,7 @@ uint32_t tally_jump(const struct insn *insn) {
     if (jumps && (insn->rd == RA || insn->rd == T0)) {
         return insn->rd == RA ? LABEL_CALL_RA : LABEL_CALL_T0;
     }
-    bool returns = insn->op == OP_jalr && (insn->rs1 == RA || insn->rs1 == T0);
-    return returns ? LABEL_RETURN : 0;
+    return insn->op == OP_jalr && insn->rs1 == RA ? LABEL_RETURN : 0;
 }
 
 /** What the interpreter has run up to position @p at ends with an instruction that jumps. */

@@ -98,16 +98,25 @@ struct looks {
     unsigned hart;  /* that is looked at first */
 };
 
+enum { BIRTH_PLACES_MAX = 8 };
+
+/** Where new tasks of a kernel begin: it returns there from its first switch to them. */
+struct births {
+    vaddr places[BIRTH_PLACES_MAX];
+    unsigned count;
+};
+
 struct profiling {
     struct machine *machine;
     struct profile_plan plan;
     struct windows windows;
     bool on; /* in a window */
     struct looks looks;
-    struct symbols *symbols;   /* of what was booted, firmware aside; and the kernel's modules */
-    struct symbols *besides;   /* of firmware, and of other code that there are symbol files for */
-    struct symbols *vdso;      /* what the kernel maps into processes; NULL: not known yet */
-    struct linux_view *view;   /* NULL: what runs is no kernel */
+    struct symbols *symbols; /* of what was booted, firmware aside; and the kernel's modules */
+    struct symbols *besides; /* of firmware, and of other code that there are symbol files for */
+    struct symbols *vdso;    /* what the kernel maps into processes; NULL: not known yet */
+    struct linux_view *view; /* NULL: what runs is no kernel */
+    struct births births;
     uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
     struct code_place *places; /* PROFILE_FLAT: by number of the run; CALLERS: by function id */
     struct sampler *sampler;   /* NULL: what is executed is counted */

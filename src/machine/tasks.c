@@ -94,10 +94,32 @@ static void enter_note(void *owner, struct hart *hart) {
     task_set(profiling, hart);
 }
 
+/** Linux calls them ret_from_fork, and something behind that. */
+static void births_find(struct births *births, const struct symbols *symbols) {
+    static const char name[] = "ret_from_fork";
+    for (size_t i = 0; i < symbols_count(symbols) && births->count < BIRTH_PLACES_MAX; i++) {
+        const struct symbol *symbol = symbols_get(symbols, i);
+        if (strncmp(symbol->name, name, sizeof name - 1) == 0) {
+            births->places[births->count++] = symbol->address;
+        }
+    }
+}
+
+static bool is_born(const struct births *births, const struct hart *hart) {
+    bool born = false;
+    for (unsigned i = 0; i < births->count; i++) {
+        born = born || births->places[i] == hart->x[1];
+    }
+    return born;
+}
+
 /* In the kernel tp is the present task, but for the moments around user mode. */
 static void thread_note(void *owner, struct hart *hart) {
     struct profiling *profiling = owner;
     if (hart->x[4] >> 63 != 0) {
+        if (is_born(&profiling->births, hart)) {
+            linux_begin(profiling->view, hart->x[4]);
+        }
         linux_switch(profiling->view, hart->id, hart->x[4]);
         task_set(profiling, hart);
     }
@@ -132,6 +154,7 @@ static void space_change(void *owner, const struct space *space) {
 struct tally_watch tasks_follow(struct profiling *profiling) {
     struct machine *machine = profiling->machine;
     const struct symbol *init = symbols_find(profiling->symbols, "init_task", 0);
+    births_find(&profiling->births, profiling->symbols);
     profiling->view =
         linux_view_new(&(struct linux_guest){.read = guest_read,
                                              .change = space_change,

@@ -496,6 +496,7 @@ static bool execs(const struct task *task) {
 void linux_return(struct linux_view *view, const struct linux_border *border) {
     struct task *task = task_back(view, border);
     view->current[border->hart] = task;
+    task->ran = true;
     unsigned idx = call_back(task, border);
     if (idx < task->call_count) {
         call_finish(view, task, idx, border);
@@ -513,6 +514,7 @@ void linux_call(struct linux_view *view, const struct linux_border *border) {
         task = stranger_begin(view, border);
     }
     view->current[border->hart] = task;
+    task->ran = true;
     if (task->process->memory != NULL && task->process->memory->look_count > 0) {
         looks_try(view, task->process, border->hart);
     }
@@ -535,13 +537,21 @@ void linux_call(struct linux_view *view, const struct linux_border *border) {
     call_begin(view, task, call);
 }
 
+void linux_begin(struct linux_view *view, uint64_t key) {
+    struct task *task = task_find(view, key);
+    if (task != NULL && task->ran) {
+        task_end(view, task);
+    }
+}
+
 void linux_switch(struct linux_view *view, unsigned hart, uint64_t key) {
     struct task *task = task_find(view, key);
-    if (task == NULL) {
+    if (task == NULL || task->shown.ended) {
         task = task_new(view, key);
     }
     name_read(view, hart, task);
     view->current[hart] = task;
+    task->ran = true;
 }
 
 const struct linux_task *linux_task_at(struct linux_view *view, unsigned hart, uint64_t key) {

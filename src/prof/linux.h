@@ -88,6 +88,7 @@ struct call {
 
 struct task {
     struct linux_task shown;
+    bool ran;          /* it was somewhere on a hart */
     struct task *next; /* of its bucket; the latest first, and only that lives */
     struct process *process;
     struct call calls[LINUX_CALLS_MAX];

@@ -260,6 +260,8 @@ struct linux_border {
 void linux_call(struct linux_view *view, const struct linux_border *border);
 /** A return to user mode, from whatever it was left by. */
 void linux_return(struct linux_view *view, const struct linux_border *border);
+/** In the kernel a task is about to go on that never ran: who was known by this address is gone. */
+void linux_begin(struct linux_view *view, uint64_t task);
 /** In the kernel another task goes on: tp has changed. */
 void linux_switch(struct linux_view *view, unsigned hart, uint64_t task);
 

@@ -540,6 +540,29 @@ static void test_kernel_threads_have_the_kernels_names(void **state) {
     guest_free(guest);
 }
 
+/* The memory of a thread that has ended is another thread's. */
+static void test_kernel_threads_are_born(void **state) {
+    (void)state;
+    const uint64_t thread = 0xff60000002690000;
+    struct guest *guest = guest_new(0);
+    linux_begin(guest->view, thread);
+    linux_switch(guest->view, HART, thread);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 0);
+    linux_begin(guest->view, thread + 0x1000); /* known, as it was woken up, and never ran */
+    assert_int_equal(linux_task_at(guest->view, HART, thread + 0x1000)->idx, 1);
+    linux_begin(guest->view, thread + 0x1000);
+    linux_switch(guest->view, HART, thread + 0x1000);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 1);
+    linux_begin(guest->view, thread);
+    linux_switch(guest->view, HART, thread);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 2);
+    assert_true(linux_task_get(guest->view, 0)->ended);
+    linux_switch(guest->view, HART, thread + 0x1000);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 1);
+    assert_int_equal(linux_task_count(guest->view), 3);
+    guest_free(guest);
+}
+
 /* -- Anything ---------------------------------------------------------------------------------- */
 
 static uint64_t random_next(uint64_t *state) {
@@ -637,6 +660,7 @@ int main(void) {
         cmocka_unit_test(test_paths_that_come_later_are_read_later),
         cmocka_unit_test(test_calls_outlive_signals),
         cmocka_unit_test(test_kernel_threads_have_the_kernels_names),
+        cmocka_unit_test(test_kernel_threads_are_born),
         cmocka_unit_test(test_any_events_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
