@@ -39,6 +39,7 @@ test | soak) suites="
     races         SANDGLASS=out/tsan/sandglass tests/guest/run.sh races
     diff          tests/diff/run.sh $tier
     random        tests/random/run.sh $tier
+    profiles      tests/random/profile.sh
     guest         tests/guest/run.sh $tier
     isa           tests/isa/run.sh $tier
     cli           tests/cli/run.sh

@@ -16,10 +16,12 @@
  *    is on top. What returns elsewhere is longjmp(): whatever was called with a lower sp is over.
  * 2. What jumps into another function without a call takes its caller's place: a tail call, a cold
  *    part, a linker's stub. But who jumps to where a call was to return has returned.
- * 3. A trap is a call that nobody made. Its return is known by the mode it goes to. Where that is
- *    not where it came from: in a user's code a signal handler was put between, which is such a
- *    call too, until somebody returns to where the trap came from; in another space it is another
- *    program, which begins with an empty stack. In the kernel it is a fixup in the same function.
+ * 3. A trap is a call that nobody made. It may come before anything is executed where a call or a
+ *    return has led: that is dealt with when it has returned. Its return is known by the mode it
+ *    goes to. Where that is not where it came from: in a user's code a signal handler was put
+ *    between, which is such a call too, until somebody returns to where the trap came from; in
+ *    another space it is another program, which begins with an empty stack. In the kernel it is a
+ *    fixup in the same function.
  * 4. The kernel's switch from one task to another changes the stack, and nothing else: so a task
  *    goes on in the middle of the call that it was left in. A new task has an empty one.
  * 5. A task that moves to another hart takes its stack along: nodes there are others, with the same
@@ -27,7 +29,9 @@
  * 6. Firmware under an operating system has a stack for each hart, which is empty whenever it is
  *    left.
  * 7. What function code belongs to is asked of who watches, for the space that it runs in. It is
- *    remembered by address; when anything about that changes all is forgotten.
+ *    remembered by address; when anything about that changes all is forgotten. Without an operating
+ *    system one page may be anywhere, and engines differ in who comes to it where: there it is told
+ *    by the address that it was first executed at.
  *
  * Stacks, trees and depth have bounds, for guests that know none: beyond DEPTH_MAX a call takes its
  * caller's place, beyond NODES_MAX steps are the caller's, and of a stack too high the lowest half
@@ -66,6 +70,7 @@ enum frame_kind {
 struct frame {
     uint64_t pc, sp, satp;
     uint32_t node;
+    uint32_t label; /* of a trap: how the hart had come to pc */
     uint8_t kind, priv;
 };
 
@@ -336,20 +341,24 @@ static void frame_push(struct hart *hart, const struct frame *frame) {
 
 /** Goes on where a frame says, which is over with all above it. */
 static void frame_pop(struct hart *hart, unsigned idx) {
+    const struct frame *frame = &hart->tally.stack->frames[idx];
+    bool jumped = frame->kind != FRAME_CALL && frame->label >= LABEL_CALL_T0;
     hart->tally.stack->count = idx;
-    hart->tally.node = hart->tally.stack->frames[idx].node;
+    hart->tally.node = frame->node;
+    hart->label = jumped ? frame->label : LABEL_STALE;
 }
 
 /* -- Jumps ------------------------------------------------------------------------------------- */
 
-static struct tally_code_place place_at(struct hart *hart, uint64_t pc) {
+static struct tally_code_place place_at(struct hart *hart, uint64_t pc, uint64_t at) {
     const struct tally_watch *watch = &hart->harts->tally->watch;
-    uint64_t satp = hart->priv == PRIV_U ? hart->satp : 0;
+    uint64_t told = tally_told(hart, pc, at);
+    uint64_t satp = hart->priv == PRIV_U && !watch->one_address ? hart->satp : 0;
     struct known *known =
-        &calls_of(hart)->known[(size_t)hart->id * PLACES + ((pc >> 1 ^ pc >> 13) % PLACES)];
-    if (!known->valid || known->pc != pc || known->satp != satp || known->priv != hart->priv) {
-        *known =
-            (struct known){pc, satp, watch->function(watch->owner, hart, pc), hart->priv, true};
+        &calls_of(hart)->known[(size_t)hart->id * PLACES + ((told >> 1 ^ told >> 13) % PLACES)];
+    if (!known->valid || known->pc != told || known->satp != satp || known->priv != hart->priv) {
+        *known = (struct known){told, satp, watch->function(watch->owner, hart, told, at),
+                                hart->priv, true};
     }
     return known->place;
 }
@@ -409,27 +418,37 @@ static void arrive(struct hart *hart, uint64_t at, const struct tally_code_place
     function_enter(hart, place, how == LABEL_CALL_RA || how == LABEL_CALL_T0 || how == LABEL_TRAP);
 }
 
-void calls_arrive(struct hart *hart, uint64_t at) {
-    struct tally_code_place place = place_at(hart, hart->pc);
+static void arrive_where(struct hart *hart, uint64_t at, uint64_t where) {
+    struct tally_code_place place = place_at(hart, hart->pc, where);
     if (hart->label != place.function) {
         arrive(hart, at, &place, hart->pc);
         hart->label = place.function;
     }
 }
 
+void calls_arrive(struct hart *hart, uint64_t at) {
+    arrive_where(hart, at, tally_place(hart, hart->pc));
+}
+
+void calls_miss(struct hart *hart, uint64_t at) {
+    arrive_where(hart, at, TALLY_NOWHERE);
+}
+
+/* A user's file may have another name in another process. */
 void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, const struct tally_label *label) {
     struct tally_code_place place = {label->value, label->starts, true};
-    if (!label->whole || hart->priv == PRIV_U) {
-        place = place_at(hart, pc);
+    bool users = hart->priv == PRIV_U && !hart->harts->tally->watch.one_address;
+    if (!label->whole || users) {
+        place = place_at(hart, pc, tally_place(hart, pc));
     }
     arrive(hart, at, &place, pc);
     hart->label = label->value;
 }
 
-struct tally_label tally_label(struct hart *hart, uint64_t pc) {
+struct tally_label tally_label(struct hart *hart, const struct tally_code *code) {
     struct calls *calls = calls_of(hart);
-    struct tally_code_place place = place_at(hart, pc);
-    if (place.whole) {
+    struct tally_code_place place = place_at(hart, code->pc, code->at);
+    if (place.whole || hart->harts->tally->watch.one_address) {
         return (struct tally_label){place.function, place.starts, true};
     }
     calls->odd_labels = (calls->odd_labels + 1) % TALLY_FUNCTIONS_MAX;
@@ -447,6 +466,7 @@ void calls_trapped(struct hart *hart, enum privilege before) {
                                          .sp = hart->x[REGISTER_SP],
                                          .satp = hart->satp & SATP_SPACE,
                                          .node = hart->tally.node,
+                                         .label = hart->label,
                                          .kind = FRAME_TRAP,
                                          .priv = (uint8_t)before});
     }
@@ -504,7 +524,6 @@ void calls_returned(struct hart *hart, enum privilege before) {
 
 void calls_task(struct hart *hart) {
     stack_select(hart);
-    hart->label = hart->label == LABEL_TRAP ? LABEL_TRAP : LABEL_STALE;
 }
 
 /* -- Counting ---------------------------------------------------------------------------------- */

@@ -7,12 +7,20 @@
 
 struct tally {
     enum tally_kind kind;
+    uint64_t *first; /* of one_address: by page of RAM, 1 + the number of the page it was met at */
     struct tally_watch watch;
     struct runs *runs;   /* TALLY_RUNS, unless paused, else NULL */
     struct calls *calls; /* TALLY_CALLS, likewise */
     struct runs *runs_kept;
     struct calls *calls_kept; /* the same, paused or not */
 };
+
+/* -- tally.c ----------------------------------------------------------------------------------- */
+
+/** Where code lies that the hart has fetched. @return TALLY_NOWHERE: it has not. */
+uint64_t tally_place(struct hart *hart, uint64_t pc);
+/** The address that code at @p pc, which lies at @p at, is told by. */
+uint64_t tally_told(struct hart *hart, uint64_t pc, uint64_t at);
 
 /* -- runs.c ------------------------------------------------------------------------------------ */
 
@@ -41,6 +49,8 @@ void calls_forget(struct calls *calls);
 void calls_settle(struct hart *hart, uint64_t at);
 /** The hart is at hart->pc between two steps, @p at is its position: what it jumped to is known. */
 void calls_arrive(struct hart *hart, uint64_t at);
+/** The same, but nothing can be fetched there. */
+void calls_miss(struct hart *hart, uint64_t at);
 /** The hart's task is another. */
 void calls_task(struct hart *hart);
 /** It has taken a trap out of mode @p before, or has returned from one. */

@@ -154,6 +154,9 @@ next_block:
             goto next_block;
         }
     }
+    if (unlikely(hart->watched)) {
+        tally_execute(hart, at);
+    }
     hart->block_insns = insn;
     hart->block_pc = hart->pc;
     hart->block_steps = at;

@@ -19,7 +19,7 @@
  *    hart->sheet moves with it; so the interpreter, which counts behind a block, remembers the
  *    sheet from before (hart->tally.block_sheet).
  * 5. Code is translated by physical page, whatever lies where in virtual memory, and so it is
- *    counted. A run knows its physical address, and where it was when it was first met.
+ *    counted. A run knows where it lies, and at which address it was met.
  * 6. A kernel's code lies at the same place in each of its tasks' spaces. So there the task alone
  *    is the context, and the kernel's runs have one number each.
  * 7. Numbers stay as long as the counts. The same code that is decoded again gets the same number,
@@ -54,9 +54,8 @@ enum run_kind {
 
 /** Straight-line code, or a part of it, or a place where fetches fault. */
 struct run {
-    uint64_t pc;    /* RUN_CUT, RUN_TRAP: number of the run that holds it */
-    uint64_t at;    /* follows from the others */
-    uint64_t satp;  /* of the context that it was met in */
+    uint64_t pc; /* RUN_CUT, RUN_TRAP: number of the run that holds it */
+    uint64_t at;
     uint64_t wide;  /* bit n: the n-th instruction has four bytes, not two */
     uint16_t count; /* instructions; RUN_CUT, RUN_TRAP: those before it */
     uint8_t priv;
@@ -138,26 +137,15 @@ void runs_free(struct runs *runs) {
 /* -- Runs -------------------------------------------------------------------------------------- */
 
 static bool runs_same(const struct run *a, const struct run *b) {
-    return a->pc == b->pc && a->satp == b->satp && a->wide == b->wide && a->count == b->count &&
+    return a->pc == b->pc && a->at == b->at && a->wide == b->wide && a->count == b->count &&
            a->priv == b->priv && a->kind == b->kind;
 }
 
 static uint32_t slot_of(const struct run *run) {
-    uint64_t mixed = run->pc * UINT64_C(0x9e3779b97f4a7c15) + run->satp + run->count * 77777U +
+    uint64_t mixed = run->pc * UINT64_C(0x9e3779b97f4a7c15) + run->at + run->count * 77777U +
                      run->wide * UINT64_C(0xbf58476d1ce4e5b9) + run->kind * 31U + run->priv;
     mixed ^= mixed >> 29;
     return (uint32_t)(mixed * UINT64_C(0x94d049bb133111eb) >> (64 - RUN_SLOTS_BITS));
-}
-
-/** Where a run lies. A user's space may be another than the present one by now. */
-static paddr run_address(struct hart *hart, const struct run *run) {
-    paddr at = TALLY_NOWHERE;
-    uint64_t satp = hart->satp;
-    bool apart = run->satp != 0 && run->satp != TALLY_OTHERS;
-    hart->satp = apart ? run->satp : satp;
-    (void)mmu_peek_as(hart, (enum privilege)run->priv, run->pc, &at);
-    hart->satp = satp;
-    return at;
 }
 
 /** The number of a run, which is new if it was never met. */
@@ -176,11 +164,9 @@ static uint32_t run_number(struct hart *hart, const struct run *run) {
     }
     runs->slots[slot] = runs->count;
     runs->list[runs->count] = *run;
-    if (run->kind == RUN_CODE || run->kind == RUN_FETCH) {
-        runs->list[runs->count].at = run_address(hart, run);
-        if (run->priv == PRIV_U && watch->met != NULL) {
-            watch->met(watch->owner, hart, runs->count, run->pc);
-        }
+    bool code = run->kind == RUN_CODE || run->kind == RUN_FETCH;
+    if (code && run->priv == PRIV_U && watch->met != NULL) {
+        watch->met(watch->owner, hart, runs->count, run->pc);
     }
     return runs->count++;
 }
@@ -197,8 +183,8 @@ static int64_t weight(uint32_t number, unsigned count) {
 /** The number of code that is met in a sheet's context. */
 static uint32_t run_of(struct hart *hart, int64_t *counts, const struct tally_code *code) {
     const struct tally_context *context = &sheet_of(counts)->context->shown;
-    return run_number(hart, &(struct run){.pc = code->pc,
-                                          .satp = context->satp,
+    return run_number(hart, &(struct run){.pc = tally_told(hart, code->pc, code->at),
+                                          .at = code->at,
                                           .wide = code->wide,
                                           .count = (uint16_t)code->count,
                                           .priv = context->priv,
@@ -344,7 +330,8 @@ void runs_block(struct hart *hart, uint64_t at) {
         return;
     }
     unsigned count = (unsigned)(at - hart->block_steps);
-    struct tally_code code = {hart->block_pc, count, tally_wide(hart->block_insns, count)};
+    struct tally_code code = {hart->block_pc, hart->tally.block_at, count,
+                              tally_wide(hart->block_insns, count)};
     uint32_t number = run_of(hart, sheet, &code);
     sheet[number] += weight(number, count);
     tally_trapped(hart, sheet, number, count - 1);
@@ -352,10 +339,9 @@ void runs_block(struct hart *hart, uint64_t at) {
 
 void runs_fetch_trapped(struct hart *hart) {
     struct context *context = sheet_of(hart->sheet)->context;
-    uint32_t number = run_number(hart, &(struct run){.pc = hart->pc,
-                                                     .satp = context->shown.satp,
-                                                     .priv = hart->priv,
-                                                     .kind = RUN_FETCH});
+    uint32_t number = run_number(
+        hart,
+        &(struct run){.pc = hart->pc, .at = TALLY_NOWHERE, .priv = hart->priv, .kind = RUN_FETCH});
     hart->sheet[number]++;
     context->any_unretired += number == TALLY_ANY;
 }

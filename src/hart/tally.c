@@ -4,13 +4,14 @@
  *
  * 1. Both engines tell the same at the same positions, whatever blocks and grants they cut code
  *    into. What a trap, a return or a new task means is dealt with at once, where pc and position
- *    are exact. What a jump leads to is dealt with where the next code begins, or when something
- *    else happens before that: no step lies between.
+ *    are exact. What a jump leads to is dealt with when code is executed there, and not before: an
+ *    interrupt may come in between, and what it finds there be changed.
  * 2. Whatever may write tp ends a block (code.c), so that a task has its first step where the
  *    kernel takes it for the present one. */
 #include <stdlib.h>
 
 #include "hart/counts.h"
+#include "hart/mmu.h"
 
 /* -- Birth and death --------------------------------------------------------------------------- */
 
@@ -24,6 +25,11 @@ static void blocks_change(struct harts *harts) {
 }
 
 static bool counts_make(struct tally *tally, const struct harts *harts) {
+    size_t page_count = harts->bus->ram.size_bytes >> PAGE_SHIFT;
+    tally->first = tally->watch.one_address ? calloc(page_count, sizeof *tally->first) : NULL;
+    if (tally->watch.one_address && tally->first == NULL) {
+        return false;
+    }
     tally->runs_kept = tally->kind == TALLY_RUNS ? runs_new() : NULL;
     tally->calls_kept = tally->kind == TALLY_CALLS ? calls_new(harts->count) : NULL;
     return tally->kind == TALLY_WATCHED || tally->runs_kept != NULL || tally->calls_kept != NULL;
@@ -102,6 +108,7 @@ void tally_end(struct harts *harts) {
         harts->hart[i]->sheet = NULL;
     }
     blocks_change(harts);
+    free(tally->first);
     runs_free(tally->runs_kept);
     calls_free(tally->calls_kept);
     free(tally);
@@ -149,6 +156,31 @@ void tally_thread(struct hart *hart, uint64_t at) {
     }
 }
 
+/* -- Places ------------------------------------------------------------------------------------ */
+
+uint64_t tally_place(struct hart *hart, uint64_t pc) {
+    const struct fetch_entry *entry = mmu_fetch_find(hart, pc);
+    paddr at = TALLY_NOWHERE;
+    if (entry != NULL) {
+        return entry->base + pc % PAGE_BYTES;
+    }
+    bool known = mmu_peek_as(hart, (enum privilege)hart->priv, pc, &at);
+    return known && !ram_holds(&hart->harts->bus->ram, at, 1) ? at : TALLY_NOWHERE; /* no cache */
+}
+
+uint64_t tally_told(struct hart *hart, uint64_t pc, uint64_t at) {
+    const struct tally *tally = hart->harts->tally;
+    const struct ram *ram = &hart->harts->bus->ram;
+    if (tally->first == NULL || at == TALLY_NOWHERE || !ram_holds(ram, at, 1)) {
+        return pc;
+    }
+    uint64_t *first = &tally->first[ram_page(ram, at)];
+    if (*first == 0) {
+        *first = 1 + (pc >> PAGE_SHIFT);
+    }
+    return ((*first - 1) << PAGE_SHIFT) + pc % PAGE_BYTES;
+}
+
 /* -- Code -------------------------------------------------------------------------------------- */
 
 uint32_t tally_jump(const struct insn *insn) {
@@ -160,28 +192,32 @@ uint32_t tally_jump(const struct insn *insn) {
     return insn->op == OP_jalr && insn->rs1 == RA ? LABEL_RETURN : 0;
 }
 
-/** What the interpreter has run up to position @p at ends with an instruction that jumps. */
-static void block_jumped(struct hart *hart, uint64_t at) {
-    if (hart->block_insns != NULL && at > hart->block_steps && !hart->tally.trapped) {
-        uint32_t label = tally_jump(&hart->block_insns[at - hart->block_steps - 1]);
-        hart->label = label != 0 ? label : hart->label;
-    }
+void tally_jumped(struct hart *hart, const struct insn *insn) {
+    uint32_t label = tally_jump(insn);
+    hart->label = label != 0 ? label : hart->label;
 }
 
 void tally_block(struct hart *hart, uint64_t at) {
     const struct tally *tally = hart->harts->tally;
+    bool ran = hart->block_insns != NULL && at > hart->block_steps;
     if (tally->runs != NULL) {
         runs_block(hart, at);
-    } else if (tally->calls != NULL) {
-        block_jumped(hart, at);
+    } else if (tally->calls != NULL && ran && !hart->tally.trapped) {
+        tally_jumped(hart, &hart->block_insns[at - hart->block_steps - 1]);
     }
     hart->block_insns = NULL;
     hart->tally.block_told = hart->tally.trapped = false;
     tally_thread(hart, at);
-    if (tally->calls != NULL) {
+}
+
+void tally_execute(struct hart *hart, uint64_t at) {
+    const struct tally *tally = hart->harts->tally;
+    hart->tally.block_sheet = hart->sheet;
+    if (tally->runs != NULL) {
+        hart->tally.block_at = tally_place(hart, hart->pc);
+    } else if (tally->calls != NULL) {
         calls_arrive(hart, at);
     }
-    hart->tally.block_sheet = hart->sheet;
 }
 
 /* -- Traps ------------------------------------------------------------------------------------- */
@@ -194,7 +230,7 @@ static void trap_count(struct hart *hart, bool fetches) {
     }
     if (tally->calls != NULL) {
         if (fetches) {
-            calls_arrive(hart, hart->clock->steps);
+            calls_miss(hart, hart->clock->steps);
         }
         calls_settle(hart, hart->clock->steps + 1);
         calls_unretired(hart);
@@ -220,7 +256,6 @@ void tally_trap(struct hart *hart, uint64_t cause) {
 void tally_interrupt(struct hart *hart) {
     hart->tally.traps = true;
     if (hart->harts->tally->calls != NULL) {
-        calls_arrive(hart, hart->clock->steps);
         calls_settle(hart, hart->clock->steps);
     }
 }

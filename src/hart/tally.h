@@ -45,12 +45,14 @@ struct tally_watch {
     /** TALLY_RUNS: a run of code in U is new: @p pc is where it was met. */
     void (*met)(void *owner, struct hart *hart, uint32_t run, uint64_t pc);
     /** TALLY_CALLS: what is at an address in the hart's present mode and space? The same question
-     * has the same answer until tally_stale(). */
-    struct tally_code_place (*function)(void *owner, struct hart *hart, uint64_t pc);
+     * has the same answer until tally_stale(). @param at  Where it lies, or TALLY_NOWHERE. */
+    struct tally_code_place (*function)(void *owner, struct hart *hart, uint64_t pc, uint64_t at);
     /** TALLY_CALLS: sets bit n where a function that is known beforehand begins at the n-th half
      * word of the page of RAM of that number. */
     void (*starts)(void *owner, uint64_t page, uint64_t bits[]);
     bool firmware_apart; /* M is no part of what its tasks do */
+    bool one_address;    /* a page of code is told by where it was first met, wherever else it is
+                            mapped: engines differ in who comes to which mapping */
     void *owner;
 };
 
@@ -97,8 +99,8 @@ struct tally_context {
 struct tally_count {
     uint64_t at; /* where it lies; TALLY_NOWHERE where a fetch found nothing, and for whatever there
                     was no room to tell apart */
-    uint64_t pc; /* where that was, when it was first met: pages that spaces share may lie elsewhere
-                    in that of the context */
+    uint64_t pc; /* where that was, when it was met: pages that spaces share may lie elsewhere in
+                    that of the context */
     int64_t steps;     /* that it took, trapped or not: to be added up, and less than 0 at times */
     int64_t unretired; /* of these */
     uint32_t run;      /* number of the run that holds it */
@@ -133,6 +135,7 @@ void tally_walk_calls(struct harts *harts, tally_node_fn *tell, void *owner);
 /** What a hart's watch needs. */
 struct hart_tally {
     int64_t *block_sheet; /* the sheet when the block began; NULL in translated code */
+    uint64_t block_at;    /* where the block lies */
     bool block_told;      /* it is counted already */
     bool trapped;         /* the step under way, or the last one, trapped inside its run */
     bool traps, returns;  /* a trap is being taken; one is being returned from */
@@ -149,6 +152,10 @@ struct hart_tally {
 enum tally_kind tally_kind(const struct hart *hart);
 /** The interpreter has come to position @p at. */
 void tally_block(struct hart *hart, uint64_t at);
+/** There it is about to execute a block. */
+void tally_execute(struct hart *hart, uint64_t at);
+/** An instruction that a translator has executed by the interpreter has jumped. */
+void tally_jumped(struct hart *hart, const struct insn *insn);
 /** The context has changed. */
 void tally_switch(struct hart *hart);
 /** An instruction that may have written tp has been executed; the position is @p at now. */
@@ -165,6 +172,7 @@ void tally_return(struct hart *hart);
 /** Straight-line instructions. */
 struct tally_code {
     uint64_t pc;
+    uint64_t at;    /* where it lies in memory */
     unsigned count; /* [1, 64] */
     uint64_t wide;  /* bit n: the n-th has four bytes, not two */
 };
@@ -196,8 +204,8 @@ struct tally_label {
     bool whole;  /* it has a label of its own: the value is its number */
 };
 
-/** The label of code at an address in the present context, which is about to run there. */
-struct tally_label tally_label(struct hart *hart, uint64_t pc);
+/** The label of code that is about to be translated: only of its pc and at. */
+struct tally_label tally_label(struct hart *hart, const struct tally_code *code);
 /** What a jump sets hart->label to; 0: nothing. */
 uint32_t tally_jump(const struct insn *insn);
 /** The hart has come to code of another label, at position @p at; registers are exact. */

@@ -121,6 +121,9 @@ static enum resume interpret(struct hart *hart, uint64_t *saved, uint32_t what) 
             tally_trapped(hart, sheet, site->run, site->idx);
         }
         hart->tally.trapped = false;
+        if (flow == FLOW_JUMP) {
+            tally_jumped(hart, &site->insn);
+        }
         if (site->insn.rd == REGISTER_TP) {
             tally_thread(hart, at + 1);
         }

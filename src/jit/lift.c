@@ -450,7 +450,7 @@ static bool host_can(const struct lift *lift, const struct row *row) {
 /** Who watches calls is told of those. */
 static void lift_note(struct lift *lift) {
     uint32_t label = lift->region->tallies == TALLY_CALLS ? tally_jump(lift->insn) : 0;
-    if (label != 0) {
+    if (label != 0 && !jump_may_trap(lift)) {
         append(lift, (struct ir){.op = IR_note, .imm = (int32_t)label, .target = -1});
     }
 }
@@ -458,14 +458,15 @@ static void lift_note(struct lift *lift) {
 /** What the block's code tells of it. */
 static void block_tally(const struct jit_region *region, struct region_block *at) {
     struct hart *hart = region->hart;
+    const struct block *block = at->block;
+    uint64_t page = hart->harts->bus->ram.base + (region->page->page << PAGE_SHIFT);
     uint64_t pc = (hart->pc & ~(uint64_t)(PAGE_BYTES - 1)) + at->offset;
+    struct tally_code code = {pc, page + at->offset, block->count, 0};
     if (region->tallies == TALLY_RUNS) {
-        const struct block *block = at->block;
-        at->run =
-            tally_run(hart, &(struct tally_code){pc, block->count,
-                                                 tally_wide(block_insns(block), block->count)});
+        code.wide = tally_wide(block_insns(block), block->count);
+        at->run = tally_run(hart, &code);
     } else if (region->tallies == TALLY_CALLS) {
-        at->label = tally_label(hart, pc);
+        at->label = tally_label(hart, &code);
     }
 }
 

@@ -20,7 +20,8 @@ struct code_key {
     uint64_t address;            /* of its symbol, or of its page */
     uint32_t process;            /* 1 + index, of a user's code without a file; else 0 */
     uint8_t priv;
-    bool named; /* there is a symbol */
+    bool named;  /* there is a symbol */
+    bool module; /* it is in something: the address is in there */
 };
 
 /** A page of code. */
@@ -144,12 +145,14 @@ enum { IDS_BITS = 20, IDS_MAX = 1 << (IDS_BITS - 1) };
 
 static bool keys_same(const struct code_key *a, const struct code_key *b) {
     return a->binary == b->binary && a->address == b->address && a->process == b->process &&
-           a->priv == b->priv && a->named == b->named;
+           a->priv == b->priv && a->named == b->named && a->module == b->module;
 }
 
 /** What is known of code that the hart is about to run. */
-static struct code_place place_here(struct profiling *profiling, struct hart *hart, vaddr pc) {
-    struct code_place place = {.pc = pc, .at = memory_at(hart, pc), .priv = hart->priv};
+static struct code_place place_here(struct profiling *profiling, struct hart *hart, vaddr pc,
+                                    paddr at) {
+    struct code_place place = {
+        .pc = pc, .at = at == TALLY_NOWHERE ? memory_at(hart, pc) : at, .priv = hart->priv};
     bool user = hart->priv == PRIV_U && profiling->view != NULL;
     const struct linux_task *task = user ? linux_current(profiling->view, hart->id) : NULL;
     const struct linux_process *process = task == NULL ? NULL : task->process;
@@ -170,7 +173,8 @@ static struct code_key key_of(const struct code_place *place, const struct place
                              .address = named ? known->symbol->address : page_of(known->offset),
                              .process = place->binary == NULL ? place->process : 0,
                              .priv = place->priv,
-                             .named = named};
+                             .named = named,
+                             .module = known->module != NULL};
 }
 
 /** The id of a key. @param fresh  Set: nobody has asked for it before. */
@@ -209,15 +213,15 @@ static bool modules_seen(struct profiling *profiling, struct hart *hart, vaddr p
 
 /* Whoever shares a kernel's page has it at the same place; a user's file can have several paths,
  * but the same symbols. */
-struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc) {
+struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc, uint64_t at) {
     struct profiling *profiling = owner;
-    struct code_place place = place_here(profiling, hart, pc);
+    struct code_place place = place_here(profiling, hart, pc, at);
     struct place known = code_symbol(profiling, &place);
     struct code_key key = key_of(&place, &known);
     bool fresh;
     uint32_t id = key_id(&profiling->ids, &key, &fresh);
     if (fresh && !key.named && modules_seen(profiling, hart, pc)) {
-        return functions_at(owner, hart, pc);
+        return functions_at(owner, hart, pc, at);
     }
     if (fresh) {
         profiling->places =

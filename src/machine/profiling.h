@@ -223,7 +223,7 @@ void timeline_free(struct timeline *timeline);
  * place. */
 void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc);
 /** Which function is at an address? See struct tally_watch. @param owner  The profiling. */
-struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc);
+struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc, uint64_t at);
 void functions_starts(void *owner, uint64_t page, uint64_t bits[]);
 /** What lies in this space is about to change, or the space to go. */
 void functions_space_change(struct profiling *profiling, const struct space *space);

@@ -172,7 +172,8 @@ struct tally_watch tasks_follow(struct profiling *profiling) {
 
 struct tally_watch tasks_none(const struct profiling *profiling) {
     bool watches = !profiling->plan.no_timeline;
-    return (struct tally_watch){.trap = watches ? trap_note : NULL,
+    return (struct tally_watch){.one_address = true,
+                                .trap = watches ? trap_note : NULL,
                                 .back = watches ? back_note : NULL};
 }
 

@@ -21,8 +21,9 @@ struct subject {
 };
 
 /** Functions are 'a' and so on, FUNCTION_BYTES each. */
-static struct tally_code_place function_of(void *owner, struct hart *hart, uint64_t pc) {
-    (void)owner, (void)hart;
+static struct tally_code_place function_of(void *owner, struct hart *hart, uint64_t pc,
+                                           uint64_t at) {
+    (void)owner, (void)hart, (void)at;
     return (struct tally_code_place){(uint32_t)(pc / FUNCTION_BYTES), pc % FUNCTION_BYTES == 0,
                                      true};
 }
