@@ -192,47 +192,44 @@ static void stub_leave_at(struct x64 *x, struct stubs *stubs) {
     x64_jmp(x, &stubs->leave);
 }
 
-/* What C may change, of what code holds. */
-static const uint8_t saved_registers[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
-
-/** Puts all into the frame that C may change, and gives it the host's unit. */
-static void c_enter(struct x64 *x) {
-    for (unsigned i = 0; i < COUNT(saved_registers); i++) {
-        unsigned saved = saved_registers[i];
-        x64_mov_mr(x, 8, x64_at(RSP, 8 + (int32_t)saved * 8), (enum x64_reg)saved);
-    }
-    give_unit_back(x, x64_at(RSP, 8 + RAX * 8));
-}
-
-static void c_call(struct x64 *x, uint64_t function) {
-    x64_alu_ri(x, X64_SUB, 8, RSP, 8);
-    x64_mov_ri(x, RAX, function);
-    x64_call_r(x, RAX);
-    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
-    x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
-    for (unsigned i = 0; i < COUNT(saved_registers); i++) {
-        unsigned saved = saved_registers[i];
-        x64_mov_rm(x, 8, (enum x64_reg)saved, x64_at(RSP, 8 + (int32_t)saved * 8));
-    }
-}
-
+/* What it calls counts, and does no arithmetic: the host's unit may stay as code has it. */
 static void stub_moved(struct x64 *x) {
-    c_enter(x);
+    static const uint8_t lost[] = {RSI, RDI, R8, R9, R10, R11};
+    for (unsigned i = 0; i < COUNT(lost); i++) {
+        x64_mov_mr(x, 8, x64_at(RSP, 8 + lost[i] * 8), (enum x64_reg)lost[i]);
+    }
     x64_mov_rr(x, 8, RDI, RBP);
     x64_mov_rr(x, 8, RSI, R15);
     x64_mov_rr(x, 4, RAX, RCX);
     x64_mov_rr(x, 4, RCX, RDX);
     x64_mov_rr(x, 4, RDX, RAX);
-    c_call(x, (uint64_t)(uintptr_t)moved);
+    x64_alu_ri(x, X64_SUB, 8, RSP, 8);
+    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)moved);
+    x64_call_r(x, RAX);
+    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
+    for (unsigned i = 0; i < COUNT(lost); i++) {
+        x64_mov_rm(x, 8, (enum x64_reg)lost[i], x64_at(RSP, 8 + lost[i] * 8));
+    }
     x64_ret(x);
 }
 
 static void stub_interpret(struct x64 *x, struct stubs *stubs) {
-    c_enter(x);
+    static const uint8_t saved[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R15};
+    for (unsigned i = 0; i < COUNT(saved); i++) {
+        x64_mov_mr(x, 8, x64_at(RSP, 8 + saved[i] * 8), (enum x64_reg)saved[i]);
+    }
+    give_unit_back(x, x64_at(RSP, 8 + RAX * 8));
     x64_mov_rr(x, 8, RDI, RBP);
     x64_lea(x, 8, RSI, x64_at(RSP, 8));
     x64_mov_rr(x, 4, RDX, RCX);
-    c_call(x, (uint64_t)(uintptr_t)interpret);
+    x64_alu_ri(x, X64_SUB, 8, RSP, 8);
+    x64_mov_ri(x, RAX, (uint64_t)(uintptr_t)interpret);
+    x64_call_r(x, RAX);
+    x64_alu_ri(x, X64_ADD, 8, RSP, 8);
+    x64_ldmxcsr(x, x64_at(RBP, offsetof(struct hart, region.mxcsr)));
+    for (unsigned i = 0; i < COUNT(saved); i++) {
+        x64_mov_rm(x, 8, (enum x64_reg)saved[i], x64_at(RSP, 8 + saved[i] * 8));
+    }
     struct x64_label ends = {0};
     x64_alu_ri(x, X64_CMP, 4, RAX, RESUME_NEXT);
     x64_jcc(x, X64_NE, &ends);
