@@ -143,9 +143,6 @@ bool hart_take_interrupt(struct hart *hart) {
     static const uint8_t by_priority[] = {11, 3, 7, 9, 1, 5}; /* MEI MSI MTI SEI SSI STI */
     for (unsigned i = 0; i < COUNT(by_priority); i++) {
         if ((takeable >> by_priority[i] & 1) != 0) {
-            if (unlikely(hart->watched)) {
-                tally_interrupt(hart);
-            }
             enter_trap(hart, CAUSE_INTERRUPT | by_priority[i], 0, machine != 0 ? PRIV_M : PRIV_S);
             return true;
         }
@@ -165,7 +162,6 @@ void hart_mret(struct hart *hart) {
     hart->mstatus = status;
     hart->pc = hart->mepc;
     if (unlikely(hart->watched)) {
-        tally_return(hart);
         tally_back(hart, PRIV_M);
     }
     hart_changed(hart);
@@ -182,7 +178,6 @@ void hart_sret(struct hart *hart) {
     hart->mstatus = status;
     hart->pc = hart->sepc;
     if (unlikely(hart->watched)) {
-        tally_return(hart);
         tally_back(hart, from);
     }
     hart_changed(hart);

@@ -241,7 +241,6 @@ void tally_trap(struct hart *hart, uint64_t cause) {
     const struct tally *tally = hart->harts->tally;
     bool fetches = cause == CAUSE_FETCH_ACCESS || cause == CAUSE_FETCH_PAGE;
     hart->tally.trapped = !fetches;
-    hart->tally.traps = true;
     trap_count(hart, fetches);
     if (cause == CAUSE_ECALL_U && tally->watch.call != NULL) {
         /* What is told may end the task that ran the block. */
@@ -250,20 +249,6 @@ void tally_trap(struct hart *hart, uint64_t cause) {
             hart->tally.block_told = true;
         }
         tally->watch.call(tally->watch.owner, hart);
-    }
-}
-
-void tally_interrupt(struct hart *hart) {
-    hart->tally.traps = true;
-    if (hart->harts->tally->calls != NULL) {
-        calls_settle(hart, hart->clock->steps);
-    }
-}
-
-void tally_return(struct hart *hart) {
-    hart->tally.returns = true;
-    if (hart->harts->tally->calls != NULL) {
-        calls_settle(hart, hart->clock->steps + 1);
     }
 }
 
@@ -289,11 +274,16 @@ void tally_switch(struct hart *hart) {
 
 /* -- Handlers ---------------------------------------------------------------------------------- */
 
-/* What traps takes a step first; an interrupt takes none. */
+/* What traps takes a step first, and has been told as that; an interrupt takes none. */
 void tally_enter(struct hart *hart, uint64_t cause, enum privilege target) {
-    const struct tally_watch *watch = &hart->harts->tally->watch;
+    const struct tally *tally = hart->harts->tally;
+    const struct tally_watch *watch = &tally->watch;
+    bool interrupt = (cause & CAUSE_INTERRUPT) != 0;
+    hart->tally.traps = true;
+    if (interrupt && tally->calls != NULL) {
+        calls_settle(hart, hart->clock->steps);
+    }
     if (watch->trap != NULL) {
-        bool interrupt = (cause & CAUSE_INTERRUPT) != 0;
         watch->trap(watch->owner, hart,
                     &(struct tally_passage){.cause = cause,
                                             .steps = hart->clock->steps + !interrupt,
@@ -303,7 +293,12 @@ void tally_enter(struct hart *hart, uint64_t cause, enum privilege target) {
 }
 
 void tally_back(struct hart *hart, enum privilege from) {
-    const struct tally_watch *watch = &hart->harts->tally->watch;
+    const struct tally *tally = hart->harts->tally;
+    const struct tally_watch *watch = &tally->watch;
+    hart->tally.returns = true;
+    if (tally->calls != NULL) {
+        calls_settle(hart, hart->clock->steps + 1);
+    }
     if (watch->back != NULL) {
         watch->back(watch->owner, hart,
                     &(struct tally_passage){

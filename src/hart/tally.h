@@ -162,11 +162,6 @@ void tally_switch(struct hart *hart);
 void tally_thread(struct hart *hart, uint64_t at);
 /** The step under way traps at hart->pc. @param cause  enum cause. */
 void tally_trap(struct hart *hart, uint64_t cause);
-/** Between two steps an interrupt is taken. */
-void tally_interrupt(struct hart *hart);
-/** The step under way returns from a trap: hart->pc is where to, hart->priv the new mode. */
-void tally_return(struct hart *hart);
-
 /* TALLY_RUNS. A run is straight-line code, known by a number; a sheet has a count for each. */
 
 /** Straight-line instructions. */
