@@ -339,6 +339,9 @@ enum status machine_boot(struct machine *machine, struct error *error) {
 static void translating(void *owner, bool begins) {
     struct machine *machine = owner;
     stopwatch_switch(&machine->stopwatch, begins ? ACTIVITY_TRANSLATE : ACTIVITY_EXECUTE);
+    if (machine->profiling != NULL) {
+        profiling_translating(machine->profiling, machine->harts.hart[machine->turn_vcpu], begins);
+    }
 }
 
 static void ticked(void *owner) {

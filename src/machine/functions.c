@@ -148,7 +148,6 @@ static bool keys_same(const struct code_key *a, const struct code_key *b) {
            a->priv == b->priv && a->named == b->named && a->module == b->module;
 }
 
-/** What is known of code that the hart is about to run. */
 static struct code_place place_here(struct profiling *profiling, struct hart *hart, vaddr pc,
                                     paddr at) {
     struct code_place place = {
@@ -164,6 +163,10 @@ static struct code_place place_here(struct profiling *profiling, struct hart *ha
         place.minus = range->start - range->offset;
     }
     return place;
+}
+
+struct code_place functions_here(struct profiling *profiling, struct hart *hart) {
+    return place_here(profiling, hart, hart->pc, TALLY_NOWHERE);
 }
 
 /** @param known  What its symbols say. */

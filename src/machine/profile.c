@@ -75,9 +75,11 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
                             struct error *error) {
     struct profiling *profiling = calloc(1, sizeof *profiling);
     uint32_t *present = calloc(machine->harts.count, sizeof *present);
-    if (profiling == NULL || present == NULL) {
+    struct host_costs *costs = costs_new();
+    if (profiling == NULL || present == NULL || costs == NULL) {
         free(profiling);
         free(present);
+        costs_free(costs);
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
     for (unsigned i = 0; i < machine->harts.count; i++) {
@@ -88,6 +90,7 @@ enum status machine_profile(struct machine *machine, const struct profile_plan *
     profiling->symbols = symbols_new();
     profiling->besides = symbols_new();
     profiling->present = present;
+    profiling->costs = costs;
     machine->profiling = profiling;
     if (look_begin(profiling, error) != STATUS_OK) {
         machine->profiling = NULL;
@@ -109,6 +112,10 @@ void profiling_turn(struct profiling *profiling, const struct hart *hart, bool b
     }
 }
 
+void profiling_translating(struct profiling *profiling, struct hart *hart, bool begins) {
+    costs_translating(profiling, hart, begins);
+}
+
 void profiling_free(struct profiling *profiling) {
     if (profiling != NULL) {
         linux_view_free(profiling->view);
@@ -119,6 +126,7 @@ void profiling_free(struct profiling *profiling) {
         sampler_free(profiling->sampler);
         probes_free(profiling->probes);
         timeline_free(profiling->timeline);
+        costs_free(profiling->costs);
         free(profiling->present);
         free(profiling);
     }

@@ -157,6 +157,7 @@ void machine_profile_tell(struct machine *machine, struct profile *profile) {
     default:
         break;
     }
+    costs_tell(&telling);
     probes_tell(&telling);
     timeline_tell(&telling);
 }

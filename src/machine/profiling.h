@@ -8,6 +8,7 @@
  *      sample.c        where harts are, now and then
  *      stack.c         who called what a hart executes
  *      pairs.c         numbers by two keys
+ *      host.c          what code costs the host
  *      windows.c       where in the run it is looked at
  *      live.c          what of it is shown while it grows
  *      probes.c        how long functions take, and what the guest marks
@@ -119,7 +120,8 @@ struct profiling {
     struct births births;
     uint64_t kernel_virtual;   /* where the kernel's image begins; 0: not known */
     struct code_place *places; /* PROFILE_FLAT: by number of the run; CALLERS: by function id */
-    struct sampler *sampler;   /* NULL: what is executed is counted */
+    struct host_costs *costs;
+    struct sampler *sampler; /* NULL: what is executed is counted */
     size_t place_room;
     struct code_ids ids;
     struct code_pages pages;
@@ -170,6 +172,17 @@ static inline bool strand_moves(uint32_t strand) {
 uint32_t strand_tell(const struct telling *telling, uint32_t strand);
 /** The model's task for a context's number and mode. */
 uint32_t tasks_tell(const struct telling *telling, uint32_t task, enum privilege priv);
+
+/* -- host.c ------------------------------------------------------------------------------------ */
+
+/** @return NULL: out of memory. */
+struct host_costs *costs_new(void);
+void costs_free(struct host_costs *costs);
+/** Translation of what the hart is about to execute begins, or has ended. */
+void costs_translating(struct profiling *profiling, struct hart *hart, bool begins);
+/** The host has spent that on executing what led to where the hart is. */
+void costs_executed(struct profiling *profiling, struct hart *hart, int64_t ns);
+void costs_tell(const struct telling *telling);
 
 /* -- windows.c --------------------------------------------------------------------------------- */
 
@@ -224,6 +237,8 @@ void timeline_free(struct timeline *timeline);
 void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx, vaddr pc);
 /** Which function is at an address? See struct tally_watch. @param owner  The profiling. */
 struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc, uint64_t at);
+/** The code that the hart is about to execute, as far as it is known now. */
+struct code_place functions_here(struct profiling *profiling, struct hart *hart);
 void functions_starts(void *owner, uint64_t page, uint64_t bits[]);
 /** What lies in this space is about to change, or the space to go. */
 void functions_space_change(struct profiling *profiling, const struct space *space);

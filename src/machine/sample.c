@@ -39,6 +39,7 @@ struct sampler {
     struct stacks stacks;
     uint64_t steps, seed;
     uint64_t count, deep_count;
+    int64_t execute_ns;   /* of turns since the last sample */
     struct pairs root_of; /* by key and scope */
     struct pairs node_of; /* by parent and key */
     struct node *nodes;   /* the first is none */
@@ -153,10 +154,19 @@ static void sample_count(struct sampler *sampler, const struct look *look) {
     sampler->nodes[look->node].count++;
 }
 
+/** All that was executed since the last sample led here. @return Now. */
+static int64_t executed(struct sampler *sampler, struct hart *hart, int64_t since_ns) {
+    int64_t now_ns = host_monotonic_ns();
+    costs_executed(sampler->profiling, hart, sampler->execute_ns + now_ns - since_ns);
+    sampler->execute_ns = 0;
+    return now_ns;
+}
+
 uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_steps) {
     struct sampler *sampler = machine->profiling->sampler;
     uint64_t *next = &sampler->next[hart->id];
     uint64_t left_steps = budget_steps, part_steps, ran_steps;
+    int64_t since_ns = host_monotonic_ns();
     do {
         uint64_t at = hart->clock->steps;
         struct look look = {0};
@@ -165,6 +175,7 @@ uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_
         }
         if (*next == at) {
             (void)hart_take_interrupt(hart);
+            since_ns = executed(sampler, hart, since_ns);
             look = sample_look(sampler, hart);
             *next = position_in(sampler, hart->id, at / sampler->steps + 1);
         }
@@ -177,6 +188,7 @@ uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_
         }
         left_steps -= ran_steps;
     } while (left_steps > 0 && ran_steps == part_steps && !hart->leave);
+    sampler->execute_ns += host_monotonic_ns() - since_ns;
     return budget_steps - left_steps;
 }
 

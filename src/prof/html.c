@@ -291,7 +291,7 @@ static void host_put(const struct profile *profile, struct stream *stream) {
         const struct profile_region *region = &profile->regions[i];
         row_put(stream, i, (const char *const[]){region->function, region->module}, 2);
         put_format(stream, ",\"0x%" PRIx64 "\",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
-                   region->address, region->translate_ns, region->execute_ns, region->entries);
+                   region->address, region->translate_ns, region->execute_ns, region->translations);
     }
     column_end(stream);
     if (profile->hosted) {

@@ -285,7 +285,7 @@ void profile_add_region(struct profile *profile, const struct profile_region *re
     struct profile_region *sum = &profile->regions[idx];
     sum->translate_ns = add_sat_u64(sum->translate_ns, added.translate_ns);
     sum->execute_ns = add_sat_u64(sum->execute_ns, added.execute_ns);
-    sum->entries = add_sat_u64(sum->entries, added.entries);
+    sum->translations = add_sat_u64(sum->translations, added.translations);
 }
 
 /* -- What there is ----------------------------------------------------------------------------- */

@@ -257,7 +257,7 @@ struct profile_region {
     const char *function, *module;
     uint64_t address;
     uint64_t translate_ns, execute_ns;
-    uint64_t entries; /* how often it was entered */
+    uint64_t translations; /* how often some of it was translated */
 };
 
 void profile_set_host(struct profile *profile, const struct profile_host *host);

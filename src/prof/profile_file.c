@@ -396,7 +396,7 @@ static void walk_host(struct walk *walk) {
         stream_u64(stream, &region->address);
         stream_u64(stream, &region->translate_ns);
         stream_u64(stream, &region->execute_ns);
-        stream_u64(stream, &region->entries);
+        stream_u64(stream, &region->translations);
         expect(walk, !sound(walk) || i == 0 || region_compare(region - 1, region) < 0);
     }
 }

@@ -186,4 +186,8 @@ done
     expect 64 'use STEPS.,seed=N.' profile $program --sample 1000,seed=x
     expect 64 '--sample: is of sandglass profile' run $program --sample 1000
 }
+# What executing and translating cost the host stands by function: no number of it is known.
+"$sandglass" report a.sgp --output a.html
+region='"regions":\[\["[a-z_]*","program","0x[0-9a-f]*",[0-9]*,[1-9][0-9]*,[0-9]*\]'
+expect_equal 'host cost of regions' 1 "$(grep -o "$region" a.html | wc -l)"
 finish

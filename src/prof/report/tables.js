@@ -169,8 +169,8 @@ function intervalTable(profile) {
 }
 
 function hostTable(profile) {
-  const rows = profile.regions.map(([name, module, address, translate, execute, entries]) =>
-    ({name: name || address, module, translate, execute, entries, all: translate + execute}));
+  const rows = profile.regions.map(([name, module, address, translate, execute, times]) =>
+    ({name: name || address, module, translate, execute, times, all: translate + execute}));
   const whole = profile.host ? profile.host.wall : 0;
   const most = rows.reduce((found, row) => Math.max(found, row.all), 1);
   const time = (title, key) => ({title, kind: 'number', sort: (row) => row[key],
@@ -180,8 +180,8 @@ function hostTable(profile) {
     columns: [{title: 'Host', kind: 'number', help: 'of all time', sort: (row) => row.all,
       text: (row) => shareText(row.all, whole), part: (row) => row.all / most},
     time('Executing', 'execute'), time('Translating', 'translate'),
-    {title: 'Entries', kind: 'number', sort: (row) => row.entries,
-      text: (row) => numberText(row.entries)},
+    {title: 'Translated', kind: 'number', help: 'how often', sort: (row) => row.times,
+      text: (row) => numberText(row.times)},
     {title: 'Code of', kind: 'name', sort: (row) => row.name, text: (row) => row.name},
     {title: 'Module', kind: 'faint', sort: (row) => row.module, text: (row) => row.module}]};
 }
