@@ -22,7 +22,7 @@
 
 static const uint8_t magic[8] = {0x89, 'S', 'G', 'P', '\r', '\n', 0x1a, '\n'};
 
-enum { PARTS = 2, PART_BODY = 0, PART_HOST = 1, PACK_LEVEL = 6 };
+enum { PARTS = 2, PART_BODY = 0, PART_HOST = 1, PACK_LEVEL = 2 };
 enum { START_BYTES = 16, HEAD_BYTES = START_BYTES + PARTS * 24 + 8 };
 enum { RAW_BYTES_MAX = 1 << 30 };
 

@@ -97,7 +97,7 @@ printf '.globl low, high\n.type low, @function\nlow: .skip 0x8000\n.size low, . 
 .type high, @function\nhigh: .skip 0x18000\n.size high, . - high\n' >"$work/names.S"
 riscv64-linux-gnu-gcc -nostdlib -static -Wl,--build-id=none,-N,-Ttext=0,-e,0 \
     -Wl,--no-warn-rwx-segments -o "$work/names.elf" "$work/names.S"
-end=$(profiled firmware --symbols "$work/names.elf@0x80000000")
+end=$(profiled firmware --count flat --symbols "$work/names.elf@0x80000000")
 report 'names of firmware change nothing' "$([ "$end" = "$plain" ] || echo "$end, not $plain")"
 told=$("$program" report "$work/firmware.sgp" --filter firmware --format folded | cut -d ' ' -f 1)
 report 'firmware in two halves, and the ROM' "$(
