@@ -2,14 +2,14 @@
 # shellcheck shell=bash
 # What the suites share: counting, runs and their outcome.
 #
-# SANDGLASS is the program under test (out/sandglass). Each program has a work folder of its own
-# beside it, so that suites of two builds can run at once. REFERENCE, if set, is another program
-# whose runs must end alike.
+# SANDGLASS is the program under test (out/sandglass). Each script has a work folder of its own
+# beside each program, so that suites, also of two builds, can run at once. REFERENCE, if set, is
+# another program whose runs must end alike.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program=${SANDGLASS:-out/sandglass}
-work=$(dirname "$program")/tests/$(basename "$(dirname "$0")")
+work=$(dirname "$program")/tests/$(basename "$(dirname "$0")")-$(basename "$0" .sh)
 mkdir -p "$work"
 passed=0
 failed=0

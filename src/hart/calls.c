@@ -390,15 +390,21 @@ static void call_pop(struct hart *hart, uint64_t pc, bool surely) {
     }
 }
 
+/** Is it in that function already? */
+static bool function_runs(const struct hart *hart, const struct tally_code_place *place) {
+    const struct tally_node *now = &calls_of(hart)->nodes[hart->tally.node].shown;
+    return now->parent != TALLY_ROOT && now->function == place->function && now->priv == hart->priv;
+}
+
 /** Goes to a function: by a call, or in the place of the one that ran. */
 static void function_enter(struct hart *hart, const struct tally_code_place *place, bool called) {
     struct calls *calls = calls_of(hart);
     const struct tally_node *now = &calls->nodes[hart->tally.node].shown;
-    bool root = now->parent == TALLY_ROOT;
-    if (!called && !root && now->function == place->function && now->priv == hart->priv) {
+    if (!called && function_runs(hart, place)) {
         return;
     }
-    uint32_t parent = called || root ? hart->tally.node : now->parent;
+    bool below = called || now->parent == TALLY_ROOT;
+    uint32_t parent = below ? hart->tally.node : now->parent;
     hart->tally.node = child_of(calls, parent, place->function, hart->priv);
     hart->tally.called = called || place->starts;
     calls->nodes[hart->tally.node].shown.calls += hart->tally.called;
@@ -412,7 +418,7 @@ static void arrive(struct hart *hart, uint64_t at, const struct tally_code_place
         call_push(hart, hart->x[how == LABEL_CALL_RA ? REGISTER_RA : REGISTER_T0]);
     } else if (how == LABEL_RETURN) {
         call_pop(hart, pc, true);
-    } else if (how < LABEL_CALL_T0 && !place->starts) {
+    } else if (how < LABEL_CALL_T0 && !place->starts && !function_runs(hart, place)) {
         call_pop(hart, pc, false);
     }
     function_enter(hart, place, how == LABEL_CALL_RA || how == LABEL_CALL_T0 || how == LABEL_TRAP);

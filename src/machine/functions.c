@@ -236,7 +236,8 @@ struct tally_code_place functions_at(void *owner, struct hart *hart, uint64_t pc
     }
     return (struct tally_code_place){.function = id,
                                      .starts = key.named && known.offset == 0,
-                                     .whole = key.named || place.binary != NULL};
+                                     .whole =
+                                         key.named || place.binary != NULL || place.priv == PRIV_M};
 }
 
 /** The first symbol that does not lie before an address. */

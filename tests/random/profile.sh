@@ -6,8 +6,6 @@
 #
 # usage: tests/random/profile.sh [FIRST [LAST]]   seeds, 1 to 12 unless given
 . "$(dirname "$0")/../suite.sh"
-work=$work-profile # beside the other suite of this folder
-mkdir -p "$work"
 . tests/random/programs.sh
 
 steps=1000000
