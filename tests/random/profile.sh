@@ -27,7 +27,7 @@ profile() {
     timeout 300 "$program" profile --elf "$work/program" "${machine[@]}" --stop-at "$steps" \
         --count "$kind" "$@" --output "$work/$kind.sgp" </dev/null >"$work/console" 2>&1 ||
         status=$?
-    [ -e "$work/$kind.sgp" ] || echo "no profile, status $status: $(tail -n 1 "$work/console")"
+    [ -e "$work/$kind.sgp" ] || echo "status $status: $(tail -n 1 "$work/console")"
     "$program" report "$work/$kind.sgp" | sed -n "s/^digest */$kind /p"
 }
 
@@ -39,6 +39,7 @@ look() {
         read -r -a options <<<"${way//SEED/$1}"
         seen=$(profile callers "${options[@]}" && profile flat "${options[@]}")
         first=${first:-$seen}
+        [[ $seen =~ ^callers\ [0-9a-f]{32}$'\n'flat\ [0-9a-f]{32}$ ]] || echo "$way: $seen"
         [ "$seen" = "$first" ] || echo "$way: $seen; and ${ways[0]}: $first"
         diff <(by_function "$work/callers.sgp") <(by_function "$work/flat.sgp") | head -n 5
     done
