@@ -27,7 +27,8 @@ struct text_block {
     char text[];
 };
 
-static const char *text_copy(struct texts *texts, const char *text, size_t size_bytes) {
+const char *texts_copy(struct texts *texts, const char *text) {
+    size_t size_bytes = strlen(text) + 1;
     struct text_block *block = texts->blocks;
     if (block == NULL || size_bytes > block->room_bytes - block->used_bytes) {
         size_t room_bytes = size_bytes > BLOCK_BYTES ? size_bytes : BLOCK_BYTES;
@@ -73,7 +74,7 @@ const char *texts_keep(struct texts *texts, const char *text) {
     size_t length = strlen(text);
     const char **slot = text_slot(texts, text, length);
     if (*slot == NULL) {
-        *slot = text_copy(texts, text, length + 1);
+        *slot = texts_copy(texts, text);
         texts->count++;
     }
     return *slot;

@@ -14,6 +14,8 @@ struct texts {
 
 /** @param text  NULL is "". @return One that lasts until texts_free(). */
 const char *texts_keep(struct texts *texts, const char *text);
+/** A copy of its own, whether or not there is an equal one. @return As texts_keep(). */
+const char *texts_copy(struct texts *texts, const char *text);
 void texts_free(struct texts *texts);
 
 enum { KEY_WORDS = 4 };

@@ -23,20 +23,12 @@
  * Names lie in blocks that never move. A second array is sorted by name.
  */
 #include "prof/prof.h"
+#include "prof/intern.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCK_BYTES = 64 << 10 };
-
-/* Names, one behind the other. */
-struct block {
-    struct block *next;
-    size_t used_bytes, room_bytes;
-    char text[];
-};
 
 struct entry {
     struct symbol symbol;
@@ -56,7 +48,7 @@ struct symbols {
     uint32_t *by_name; /* indices */
     struct module *modules;
     unsigned module_count;
-    struct block *blocks;
+    struct texts names; /* copies, each text as often as it was added */
 };
 
 /* -- Building ---------------------------------------------------------------------------------- */
@@ -71,30 +63,11 @@ void symbols_free(struct symbols *symbols) {
     if (symbols == NULL) {
         return;
     }
-    for (struct block *block = symbols->blocks, *next; block != NULL; block = next) {
-        next = block->next;
-        free(block);
-    }
+    texts_free(&symbols->names);
     free(symbols->entries);
     free(symbols->by_name);
     free(symbols->modules);
     free(symbols);
-}
-
-static const char *text_keep(struct symbols *symbols, const char *text) {
-    size_t size_bytes = strlen(text) + 1;
-    struct block *block = symbols->blocks;
-    if (block == NULL || size_bytes > block->room_bytes - block->used_bytes) {
-        size_t room_bytes = size_bytes > BLOCK_BYTES ? size_bytes : BLOCK_BYTES;
-        block = malloc(sizeof *block + room_bytes);
-        ensure(block != NULL);
-        *block = (struct block){.next = symbols->blocks, .room_bytes = room_bytes};
-        symbols->blocks = block;
-    }
-    char *kept = block->text + block->used_bytes;
-    memcpy(kept, text, size_bytes);
-    block->used_bytes += size_bytes;
-    return kept;
 }
 
 unsigned symbols_add_module(struct symbols *symbols, const char *name, uint64_t start,
@@ -103,7 +76,7 @@ unsigned symbols_add_module(struct symbols *symbols, const char *name, uint64_t 
         realloc(symbols->modules, (symbols->module_count + 1) * sizeof *symbols->modules);
     ensure(symbols->modules != NULL);
     symbols->modules[symbols->module_count] =
-        (struct module){.name = text_keep(symbols, name), .start = start, .end = end};
+        (struct module){.name = texts_copy(&symbols->names, name), .start = start, .end = end};
     return symbols->module_count++;
 }
 
@@ -127,7 +100,7 @@ void symbols_add(struct symbols *symbols, unsigned module, const struct symbol_e
     symbols->entries[symbols->count++] = (struct entry){
         .symbol = {.address = entry->address,
                    .size_bytes = entry->size_bytes,
-                   .name = text_keep(symbols, entry->name),
+                   .name = texts_copy(&symbols->names, entry->name),
                    .module = symbols->modules[module].name,
                    .type = entry->type},
         .end = entry->end,
