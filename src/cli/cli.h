@@ -271,7 +271,6 @@ struct run_options {
     struct profile_plan profile_plan;   /* of profile: what is looked at */
     const char *profile_path;           /* --output of profile, or NULL */
     const char *sysroot;                /* --sysroot, or NULL */
-    struct window windows[WINDOWS_MAX]; /* --window: what the plan points to */
     bool verifies;                      /* --verify */
     uint64_t snapshot_steps;            /* --snapshot-every; 0: not given */
     uint64_t from_steps;                /* --from; 0: not given */

@@ -223,14 +223,14 @@ static enum status profile_check(const struct run_options *options, struct error
     }
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < options->profile_plan.window_count; i++) {
-        const struct window *window = &options->windows[i];
+        const struct window *window = &options->profile_plan.windows[i];
         status = place_check("--window", &window->from, machine, error);
         if (status == STATUS_OK) {
             status = place_check("--window", &window->to, machine, error);
         }
     }
-    return status == STATUS_OK &&
-                   windows_disordered(options->windows, options->profile_plan.window_count)
+    return status == STATUS_OK && windows_disordered(options->profile_plan.windows,
+                                                     options->profile_plan.window_count)
                ? conflict(error, "--window",
                           "ends before it begins, or before an earlier one does; "
                           "give them in the order of the run")

@@ -378,7 +378,7 @@ static enum status take_window(struct run_options *options, const struct option_
         return error_set(error, STATUS_USAGE, "--%s: more than %d; drop some", row->name,
                          WINDOWS_MAX);
     }
-    if (!window_parse(value, &options->windows[options->profile_plan.window_count])) {
+    if (!window_parse(value, &options->profile_plan.windows[options->profile_plan.window_count])) {
         return bad_value(row, value, "FROM..TO, of which either may be empty: " DESTINATION_FORMS,
                          error);
     }

@@ -98,7 +98,6 @@ enum status profile_begin(struct machine *machine, const struct run_options *opt
                           struct error *error) {
     struct profile_plan plan = options->profile_plan;
     plan.sysroot = options->outside.sysroot;
-    plan.windows = options->windows;
     enum status status = names_look(options, error);
     return status == STATUS_OK ? machine_profile(machine, &plan, error) : status;
 }
@@ -108,7 +107,7 @@ static void missed_tell(const struct machine *machine, const struct run_options 
     unsigned missed = machine_windows_missed(machine);
     if (missed > 0) {
         char from[DESTINATION_CHARS], to[DESTINATION_CHARS], others[64] = "";
-        const struct window *windows = options->windows;
+        const struct window *windows = options->profile_plan.windows;
         const struct window *window = &windows[options->profile_plan.window_count - missed];
         if (missed > 1) {
             snprintf(others, sizeof others, ", nor in the %u behind it", missed - 1);

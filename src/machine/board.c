@@ -3,6 +3,7 @@
 #include "machine/check.h"
 #include "machine/machine.h"
 #include "machine/past.h"
+#include "machine/profiling.h"
 #include "machine/sight.h"
 #include "machine/waypoint.h"
 #include "machine/ticker.h"
@@ -340,7 +341,7 @@ static void translating(void *owner, bool begins) {
     struct machine *machine = owner;
     stopwatch_switch(&machine->stopwatch, begins ? ACTIVITY_TRANSLATE : ACTIVITY_EXECUTE);
     if (machine->profiling != NULL) {
-        profiling_translating(machine->profiling, machine->harts.hart[machine->turn_vcpu], begins);
+        costs_translating(machine->profiling, machine->harts.hart[machine->turn_vcpu], begins);
     }
 }
 

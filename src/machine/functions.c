@@ -24,12 +24,6 @@ struct code_key {
     bool module; /* it is in something: the address is in there */
 };
 
-/** A page of code. */
-struct code_page_seen {
-    uint64_t hash;  /* of its bytes */
-    uint32_t place; /* 1 + index; 0: none */
-};
-
 /* -- Meeting ----------------------------------------------------------------------------------- */
 
 /** The places that wait for a space. */
@@ -77,41 +71,6 @@ void functions_space_change(struct profiling *profiling, const struct space *spa
     pending_tell(profiling, pending_of(profiling, space));
 }
 
-static void pages_grow(struct code_pages *pages) {
-    struct code_pages larger = {.count = pages->count,
-                                .room = pages->room == 0 ? 1024 : 2 * pages->room};
-    larger.seen = calloc(larger.room, sizeof *larger.seen);
-    ensure(larger.seen != NULL);
-    for (size_t i = 0; i < pages->room; i++) {
-        size_t slot = pages->seen[i].hash % larger.room;
-        while (pages->seen[i].place != 0 && larger.seen[slot].place != 0) {
-            slot = (slot + 1) % larger.room;
-        }
-        if (pages->seen[i].place != 0) {
-            larger.seen[slot] = pages->seen[i];
-        }
-    }
-    free(pages->seen);
-    *pages = larger;
-}
-
-/** The place that was the first in a page of these bytes. @return 1 + its index. */
-static uint32_t page_first(struct code_pages *pages, const uint8_t *bytes, uint32_t place) {
-    if (2 * pages->count >= pages->room) {
-        pages_grow(pages);
-    }
-    uint64_t hash = XXH3_64bits(bytes, PAGE_BYTES);
-    size_t slot = hash % pages->room;
-    while (pages->seen[slot].place != 0 && pages->seen[slot].hash != hash) {
-        slot = (slot + 1) % pages->room;
-    }
-    if (pages->seen[slot].place == 0) {
-        pages->seen[slot] = (struct code_page_seen){hash, 1 + place};
-        pages->count++;
-    }
-    return pages->seen[slot].place;
-}
-
 static paddr memory_at(struct hart *hart, vaddr pc) {
     paddr at = TALLY_NOWHERE;
     (void)mmu_peek_as(hart, (enum privilege)hart->priv, pc, &at);
@@ -135,7 +94,10 @@ void functions_met(struct profiling *profiling, struct hart *hart, uint32_t idx,
         zeroed_room(profiling->places, &profiling->place_room, idx, sizeof *profiling->places);
     place_note(profiling, hart, idx, pc);
     if (ram_holds(ram, page, PAGE_BYTES)) {
-        profiling->places[idx].like = page_first(&profiling->pages, ram_at(ram, page), idx);
+        uint32_t *first =
+            pairs_at(&profiling->pages, XXH3_64bits(ram_at(ram, page), PAGE_BYTES), 0);
+        *first = *first == 0 ? 1 + idx : *first;
+        profiling->places[idx].like = *first;
     }
 }
 
@@ -286,7 +248,7 @@ void functions_free(struct profiling *profiling) {
         free(profiling->pending[i].places);
     }
     free(profiling->pending);
-    free(profiling->pages.seen);
+    pairs_free(&profiling->pages);
     free(profiling->ids.keys);
     free(profiling->ids.slots);
     free(profiling->places);

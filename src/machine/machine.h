@@ -628,8 +628,6 @@ void profiling_free(struct profiling *profiling);
 /** sample.c: runs an engine on a grant, and takes the samples that fall into it. @return Steps
  * taken. */
 uint64_t sample_run(struct machine *machine, struct hart *hart, uint64_t budget_steps);
-/** profile.c: translation of what a hart is about to execute begins, or has ended. */
-void profiling_translating(struct profiling *profiling, struct hart *hart, bool begins);
 /** profile.c: a turn of the hart is about to begin, or has ended. */
 void profiling_turn(struct profiling *profiling, const struct hart *hart, bool begins);
 

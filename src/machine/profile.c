@@ -112,10 +112,6 @@ void profiling_turn(struct profiling *profiling, const struct hart *hart, bool b
     }
 }
 
-void profiling_translating(struct profiling *profiling, struct hart *hart, bool begins) {
-    costs_translating(profiling, hart, begins);
-}
-
 void profiling_free(struct profiling *profiling) {
     if (profiling != NULL) {
         linux_view_free(profiling->view);

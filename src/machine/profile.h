@@ -22,13 +22,13 @@ enum { PROBES_MAX = 32 };
 
 /** What of a run is looked at. */
 struct profile_plan {
-    enum profile_kind kind;         /* how steps are counted */
-    struct sysroot *sysroot;        /* symbols of user programs; NULL: there are none. Not owned. */
-    uint64_t sample_steps;          /* of PROFILE_SAMPLED: mean distance, at least 1 */
-    uint64_t sample_seed;           /* what distances are drawn from */
-    const struct window *windows;   /* where it is looked at, one behind the other. Not owned. */
-    unsigned window_count;          /* [0, WINDOWS_MAX]; 0: everywhere */
-    const char *probes[PROBES_MAX]; /* symbols of functions, measured from entry to exit */
+    enum profile_kind kind;  /* how steps are counted */
+    struct sysroot *sysroot; /* symbols of user programs; NULL: there are none. Not owned. */
+    uint64_t sample_steps;   /* of PROFILE_SAMPLED: mean distance, at least 1 */
+    uint64_t sample_seed;    /* what distances are drawn from */
+    struct window windows[WINDOWS_MAX]; /* where it is looked at, one behind the other */
+    unsigned window_count;              /* [0, WINDOWS_MAX]; 0: everywhere */
+    const char *probes[PROBES_MAX];     /* symbols of functions, measured from entry to exit */
     unsigned probe_count;
     bool markers;     /* what the guest marks is measured, and shown when it happens */
     bool no_timeline; /* what happened when is not kept */

@@ -20,6 +20,23 @@
 #include "machine/machine.h"
 #include "machine/sight.h"
 
+/* -- pairs.c ----------------------------------------------------------------------------------- */
+
+/** Numbers by two keys. Empty when all zeros. */
+struct pairs {
+    struct pair {
+        uint64_t a, b;
+        uint32_t value; /* 0: there is none */
+    } * list;
+    size_t count, room;
+};
+
+/** The number of two keys, to be looked at or set at once; 0 where it was never set. */
+uint32_t *pairs_at(struct pairs *pairs, uint64_t a, uint64_t b);
+void pairs_free(struct pairs *pairs);
+
+/* -- What they share --------------------------------------------------------------------------- */
+
 /** Code that was met. */
 struct code_place {
     vaddr pc;                    /* where it was met */
@@ -36,12 +53,6 @@ struct pending {
     const struct space *space;
     uint32_t *places;
     size_t count, room;
-};
-
-/** Which place pages of users' code were first met at, by what is in them. */
-struct code_pages {
-    struct code_page_seen *seen; /* by hash */
-    size_t count, room;          /* room is 0 or a power of 2, at least twice count */
 };
 
 /** What function ids stand for: a place each, and what they are found by. */
@@ -80,7 +91,7 @@ struct window_span {
 enum { WINDOW_PLACES = 2 * WINDOWS_MAX };
 
 struct windows {
-    struct window list[WINDOWS_MAX];
+    const struct window *list;          /* the plan's; without any, one that is open throughout */
     unsigned count;                     /* at least 1 */
     struct sight sights[WINDOW_PLACES]; /* of places that are counted */
     unsigned next;                      /* the place that is looked for; 2 * count: none */
@@ -124,7 +135,7 @@ struct profiling {
     struct sampler *sampler; /* NULL: what is executed is counted */
     size_t place_room;
     struct code_ids ids;
-    struct code_pages pages;
+    struct pairs pages;      /* of users' code, by what is in them: 1 + the place met first */
     struct pending *pending; /* one a space */
     size_t pending_count, pending_room;
     uint32_t *present;         /* by hart: its strand outside of firmware */
@@ -257,21 +268,6 @@ vaddr code_linked(const struct profiling *profiling, vaddr pc, paddr at);
 struct place code_symbol(struct profiling *profiling, const struct code_place *place);
 /** What is at a place. */
 struct function_place functions_tell(const struct telling *telling, const struct code_place *place);
-
-/* -- pairs.c ----------------------------------------------------------------------------------- */
-
-/** Numbers by two keys. Empty when all zeros. */
-struct pairs {
-    struct pair {
-        uint64_t a, b;
-        uint32_t value; /* 0: there is none */
-    } * list;
-    size_t count, room;
-};
-
-/** The number of two keys, to be looked at or set at once; 0 where it was never set. */
-uint32_t *pairs_at(struct pairs *pairs, uint64_t a, uint64_t b);
-void pairs_free(struct pairs *pairs);
 
 /* -- stack.c ----------------------------------------------------------------------------------- */
 

@@ -51,9 +51,7 @@ enum status windows_find(struct profiling *profiling, struct error *error) {
     struct windows *windows = &profiling->windows;
     const struct profile_plan *plan = &profiling->plan;
     windows->count = plan->window_count == 0 ? 1 : plan->window_count;
-    for (unsigned i = 0; i < plan->window_count; i++) {
-        windows->list[i] = plan->windows[i];
-    }
+    windows->list = plan->windows;
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < 2 * windows->count; i++) {
         const struct destination *place = place_at(windows, i);
