@@ -44,6 +44,17 @@ stat() {
     sed -n "s/^\t\{1,2\}\"$1\":\t\"\{0,1\}\([^\",]*\).*/\1/p" "$2"
 }
 
+# guest_build SOURCE ELF FLAG...: a program of the suite's folder, on tests/guest, for a debugger.
+guest_build() {
+    local source=$1 elf=$2
+    shift 2
+    riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -Og -g -Wall -Wextra -Werror \
+        -ffreestanding -nostdlib -static -no-pie -fno-pic \
+        -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S \
+        "tests/$(basename "$(dirname "$0")")/$source" -lgcc
+}
+
 # outcome NAME COMMAND...: runs it, and prints in one line how it ended. What it wrote stays in
 # $work/NAME.console and $work/NAME.json.
 outcome() {

@@ -14,17 +14,6 @@ socket=$work/socket
 replays=3
 [ "$tier" = check ] || replays=100
 
-# build SOURCE ELF FLAG...
-build() {
-    local source=$1 elf=$2
-    shift 2
-    riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -Og -g -Wall -Wextra -Werror \
-        -ffreestanding -nostdlib -static -no-pie -fno-pic \
-        -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S \
-        "tests/chaos/$source" -lgcc
-}
-
 # found NAME: the seed that the last exploration found.
 found() {
     sed -n 's/^sandglass: seed \([0-9]*\) fails with status .*/\1/p' "$work/$1.stderr"
@@ -97,10 +86,10 @@ hunted() {
     [ "$tier" = check ] || counted "$name" "$most"
 }
 
-build lost.c "$work/lost.elf"
-build stale.c "$work/stale.elf"
-build deadlock.c "$work/deadlock.elf"
-build deadlock.c "$work/deadlock-spins.elf" -DSPINS
+guest_build lost.c "$work/lost.elf"
+guest_build stale.c "$work/stale.elf"
+guest_build deadlock.c "$work/deadlock.elf"
+guest_build deadlock.c "$work/deadlock-spins.elf" -DSPINS
 hunted lost 1 9
 hunted stale 2 100
 hunted deadlock 76 100

@@ -17,17 +17,6 @@ if ! command -v "$gdb" >/dev/null; then
     exit
 fi
 
-# build SOURCE ELF FLAG...
-build() {
-    local source=$1 elf=$2
-    shift 2
-    riscv64-linux-gnu-gcc -march=rv64gc -mabi=lp64d -mcmodel=medany -Og -g -Wall -Wextra -Werror \
-        -ffreestanding -nostdlib -static -no-pie -fno-pic \
-        -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-        -Itests/guest -T tests/guest/guest.ld -o "$elf" "$@" tests/guest/start.S \
-        "tests/gdb/$source" -lgcc
-}
-
 # debugged OPTION... -- COMMAND...: runs the program with the options and, beside it, the command,
 # whose output goes to $work/said; prints the run's outcome. subcommand=debug, unless it is said.
 debugged() {
@@ -141,9 +130,9 @@ kernel() {
         "$([ "$other" = "$whole" ] || echo "not $whole but $other")"
 }
 
-build work.c "$work/work.elf"
-build work.c "$work/long.elf" -DWAIT_TICKS=20000000
-build race.c "$work/race.elf"
+guest_build work.c "$work/work.elf"
+guest_build work.c "$work/long.elf" -DWAIT_TICKS=20000000
+guest_build race.c "$work/race.elf"
 if [ "$tier" = check ]; then
     sessions auto 2
     of_a_log auto 2
