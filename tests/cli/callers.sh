@@ -5,7 +5,7 @@
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-cat >calls.S <<'END'
+elf calls <<'END'
         .macro  function name
         .globl  \name
         .type   \name, @function
@@ -105,23 +105,11 @@ function skips
         csrw    mepc, t3
         ret
 finish skips
-        .section .tohost, "aw"
-        .balign 64
-        .globl  tohost
-tohost: .dword  0
-        .globl  fromhost
-fromhost: .dword 0
 END
-riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -static -no-pie -Wl,--build-id=none \
-    -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0x80000000 \
-    -o calls.elf calls.S || exit 70
 program='--elf calls.elf --memory 16M --icount sleep=off'
 
 folded() {
     "$sandglass" report "$1" --format folded | sed 's/^program;_start//'
-}
-digest() {
-    "$sandglass" report "$1" --format text | sed -n 's/^digest *//p'
 }
 calls() {
     "$sandglass" report "$1" --format text |
@@ -151,12 +139,12 @@ expect_equal 'steps by callers' "$(cat wanted)" "$(folded a.sgp | grep '^;' | so
 for function in 'front 100' 'tail 100' 'deep 600' 'jumps 100' 'inner 100' 'handler 100'; do
     expect_equal "calls of ${function% *}" "${function#* }" "$(calls a.sgp "${function% *}")"
 done
-wanted=$(digest a.sgp)
+wanted=$(field a.sgp digest)
 for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3' \
     '--engine interp --grant 7' '--jit-cache 1M' '--grant 2 --drop-caches random:9'; do
     # shellcheck disable=SC2086 # options
     expect 0 '' profile $program --output b.sgp $options
-    expect_equal "profile with $options" "$wanted" "$(digest b.sgp)"
+    expect_equal "profile with $options" "$wanted" "$(field b.sgp digest)"
 done
 # Counted in one way or the other, a function has the same steps.
 by_function() {

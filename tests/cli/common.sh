@@ -80,6 +80,25 @@ expect_equal() {
     [ "$2" = "$3" ] || fail "$1: '$2' is not '$3'"
 }
 
+# elf NAME: the same of assembly that is complete but for tohost, with what guest/ has for it.
+elf() {
+    cat - /dev/fd/3 3<<'END' >"$1.S"
+        .section .tohost, "aw"
+        .balign 64
+        .globl  tohost, fromhost
+tohost: .dword  0
+fromhost: .dword 0
+END
+    riscv64-linux-gnu-gcc -I"$root/guest" -march=rv64g -mabi=lp64d -nostdlib -static -no-pie \
+        -Wl,--build-id=none,--no-relax,--no-warn-rwx-segments,-N,-Ttext=0x80000000 \
+        -o "$1.elf" "$1.S" || exit 70
+}
+
+# field PROFILE WORD: what the tables say of it: digest, counted, window, ...
+field() {
+    "$sandglass" report "$1" | sed -n "s/^$2 *//p"
+}
+
 # guest NAME: builds a bare-metal program NAME.elf from assembly on standard input.
 guest() {
     {

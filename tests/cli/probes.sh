@@ -5,17 +5,9 @@
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-# build NAME: from assembly on standard input.
-build() {
-    cat >"$1.S"
-    riscv64-linux-gnu-gcc -I"$root/guest" -march=rv64g -mabi=lp64d -nostdlib -static -no-pie \
-        -Wl,--build-id=none -Wl,--no-relax -Wl,--no-warn-rwx-segments \
-        -Wl,-N,-Ttext=0x80000000 -o "$1.elf" "$1.S" || exit 70
-}
-
 # Functions that nest, recur, call from their tail, are left by a jump, and loop to their first
 # instruction; intervals between markers, of which one does not end.
-build probe <<'END'
+elf probe <<'END'
 #include "marker.h"
         .globl _start, main, leaf, tail, outer, fact, jumper, spin, handler
         .text
@@ -118,12 +110,6 @@ handler:
         csrw    mepc, t3
         mret
         .size   handler, . - handler
-        .section .tohost, "aw"
-        .balign 64
-        .globl  tohost
-tohost: .dword  0
-        .globl  fromhost
-fromhost: .dword 0
 END
 program='--elf probe.elf --memory 16M --icount sleep=off'
 probes='--markers'
@@ -136,9 +122,6 @@ intervals() {
     "$sandglass" report "$1" --format text |
         sed -n 's/^ \{1,\}\([0-9][0-9 ]*[0-9]\|[0-9]\)  \(.*\) \[program\]\(.*\)$/\1  \2\3/p' |
         grep -v % | sed -E 's/([0-9]) ([0-9]{3})/\1\2/g; s/ +/ /g'
-}
-digest() {
-    "$sandglass" report "$1" --format text | sed -n 's/^digest  *//p'
 }
 
 # shellcheck disable=SC2086 # options
@@ -168,12 +151,12 @@ END
 )" "$(intervals a.sgp)"
 expect_equal 'an interval of nobody in particular' 1 \
     "$("$sandglass" report a.sgp --format text | grep -c ' marker 7$')"
-wanted=$(digest a.sgp)
+wanted=$(field a.sgp digest)
 for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3' \
     '--engine interp --grant 7' '--jit-cache 1M' '--pause random:5'; do
     # shellcheck disable=SC2086 # options
     expect 0 '' profile $program $probes --output b.sgp $options
-    expect_equal "profile with $options" "$wanted" "$(digest b.sgp)"
+    expect_equal "profile with $options" "$wanted" "$(field b.sgp digest)"
 done
 # shellcheck disable=SC2086 # options
 expect 0 '' profile $program $probes --output b.sgp --count flat
@@ -187,7 +170,7 @@ expect_equal 'whatever else is counted' "$(intervals a.sgp)" "$(intervals b.sgp)
 }
 
 # -- The timeline: a handler that is interrupted, a timer that ends a sleep
-build traps <<'END'
+elf traps <<'END'
         .globl  _start, tohost, fromhost
         .text
 _start: la      t0, handler
@@ -226,10 +209,6 @@ handler:
         li      t0, -1
         sd      t0, 0(s2)
         mret
-        .section .tohost, "aw"
-        .balign 64
-tohost: .dword  0
-fromhost: .dword 0
 END
 cat >look.py <<'END'
 import json

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/common.sh"
 
 # Main calls leaf 1000 times, in which a loop goes 7 times round; every call traps once.
-cat >count.S <<'END'
+elf count <<'END'
         .globl _start, main, leaf, handler
         .text
 _start: la      t0, handler
@@ -46,25 +46,13 @@ handler:
         csrw    mepc, t3
         mret
         .size   handler, . - handler
-        .section .tohost, "aw"
-        .balign 64
-        .globl  tohost
-tohost: .dword  0
-        .globl  fromhost
-fromhost: .dword 0
 END
-riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -static -no-pie -Wl,--build-id=none \
-    -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0x80000000 \
-    -o count.elf count.S || exit 70
 program='--elf count.elf --memory 16M --icount sleep=off'
 
 # told PROFILE FUNCTION: its steps.
 told() {
     "$sandglass" report "$1" --format text |
         sed -n "s/^ *[0-9.]* % *\([0-9 ]*[0-9]\)  .* $2 \[program\]\$/\1/p" | tr -d ' ' | head -n 1
-}
-digest() {
-    "$sandglass" report "$1" --format text | sed -n 's/^digest *//p'
 }
 
 # shellcheck disable=SC2086 # options
@@ -84,12 +72,12 @@ expect_equal 'all of it is the steps of the run' \
 print(s["steps"], s["instructions"], sep=";")')" \
     "$("$sandglass" report a.sgp --format text | tr -d ' ' |
         sed -n 's/^run\([0-9]*\)steps,\([0-9]*\)instructions.*/\1;\2/p')"
-wanted=$(digest a.sgp)
+wanted=$(field a.sgp digest)
 for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3' \
     '--engine interp --grant 7' '--jit-cache 1M'; do
     # shellcheck disable=SC2086 # options
     expect 0 '' profile $program --count flat --output b.sgp $options
-    expect_equal "profile with $options" "$wanted" "$(digest b.sgp)"
+    expect_equal "profile with $options" "$wanted" "$(field b.sgp digest)"
 done
 # shellcheck disable=SC2086 # options
 expect 0 '' profile $program --count flat --smp 3 --output b.sgp
@@ -146,7 +134,7 @@ machine='--memory 16M --icount sleep=off'
 }
 
 # -- Filters by mode: the same leaf under a user's mode and under the kernel's
-cat >modes.S <<'END'
+elf modes <<'END'
         .globl _start
         .text
 _start: la      t0, back
@@ -176,9 +164,6 @@ leaf:   li      t2, 100
         ecall
         .size   leaf, . - leaf
 END
-riscv64-linux-gnu-gcc -march=rv64g -mabi=lp64d -nostdlib -static -no-pie -Wl,--build-id=none \
-    -Wl,--no-relax -Wl,--no-warn-rwx-segments -Wl,-N,-Ttext=0x80000000 \
-    -o modes.elf modes.S || exit 70
 expect 0 '' profile --elf modes.elf --memory 16M --icount sleep=off --output b.sgp
 all=$("$sandglass" report b.sgp --format folded | awk '{ sum += $NF } END { print sum }')
 for filter in user kernel; do
@@ -197,7 +182,7 @@ expect 0 '' record --log a.sgl $program
 for options in '' '--engine interp' '--grant random:3'; do
     # shellcheck disable=SC2086 # options
     expect 0 '' profile a.sgl --count flat --state-hash --output b.sgp $options
-    expect_equal "profile of a log $options" "$wanted" "$(digest b.sgp)"
+    expect_equal "profile of a log $options" "$wanted" "$(field b.sgp digest)"
     expect_equal "state of a log that is profiled $options" "$hash" "$(state_hash)"
 done
 expect 0 '' profile a.sgl --count flat --verify --output 'a b.sgp'
@@ -205,9 +190,9 @@ expect_equal 'how to repeat it' 'sandglass profile a.sgl --count flat --verify' 
     "$("$sandglass" report 'a b.sgp' | sed -n 's/^repeat *//p')"
 # shellcheck disable=SC2086 # options
 expect 75 'stopped' profile $program --count flat --output b.sgp --stop-at 12345
-stopped=$(digest b.sgp)
+stopped=$(field b.sgp digest)
 expect 75 'stopped' profile a.sgl --count flat --output b.sgp --to 12345
-expect_equal 'profile of a part of a log' "$stopped" "$(digest b.sgp)"
+expect_equal 'profile of a part of a log' "$stopped" "$(field b.sgp digest)"
 
 # counted PROFILE: the steps that all rows add up to.
 counted() {

@@ -56,10 +56,6 @@ END_OF_GUEST
 
 shape='--elf rounds.elf --memory 16M --icount sleep=off --quantum 1000'
 
-# field PROFILE WORD: what the tables say of it.
-field() {
-    "$sandglass" report "$1" | sed -n "s/^$2 *//p"
-}
 # counted PROFILE: what all rows add up to.
 counted() {
     field "$1" counted | sed 's/ steps.*//' | tr -d ' '
