@@ -343,6 +343,8 @@ static enum status put_kernel(struct loader *loader, const struct file *file) {
     }
     paddr wanted = loader->layout.ram_start + image.text_offset;
     loader->kernel_entry = wanted > loader->firmware_end ? wanted : loader->firmware_end;
+    loader->boot->image = loader->kernel_entry;
+    loader->boot->image_bytes = file->size_bytes;
     return put_flat(loader, file, loader->kernel_entry, image.memory_bytes);
 }
 

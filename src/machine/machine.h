@@ -411,6 +411,8 @@ struct boot {
     bool tohost_set;
     paddr tohost, fromhost;               /* fromhost is 0 when the ELF has none */
     paddr signature_start, signature_end; /* equal when the ELF has none */
+    paddr image;                          /* where a kernel's Image lies, unpacked */
+    uint64_t image_bytes;                 /* 0: it was none */
 };
 
 /** A file to boot. It stays open: a reset needs nothing more of the host than to read it. */

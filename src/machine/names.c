@@ -9,17 +9,24 @@
 
 static enum status names_add(struct machine *machine, enum boot_role role, struct symbols *symbols,
                              struct error *error) {
-    const struct boot_file *boot = &machine->target.files[role];
-    struct file file = {.option = boot->option, .path = boot->path, .descriptor = boot->descriptor};
-    if (boot->path == NULL) {
+    const struct boot_file *named = &machine->target.files[role];
+    struct symbol_source source = {.path = named->path,
+                                   .module = role == BOOT_ELF ? "program" : "kernel"};
+    if (named->path == NULL) {
         return STATUS_OK;
     }
+    const struct boot *boot = &machine->boot;
+    if (role == BOOT_KERNEL && boot->image_bytes > 0 && machine->steps == 0) {
+        source.bytes = ram_at(&machine->bus.ram, boot->image); /* as in its file, but unpacked */
+        source.size_bytes = boot->image_bytes;
+        return symbols_add_file(symbols, &source, error);
+    }
+    struct file file = {
+        .option = named->option, .path = named->path, .descriptor = named->descriptor};
     enum status status = file_read(&file, SYMBOL_FILE_BYTES_MAX, error);
     if (status == STATUS_OK) {
-        struct symbol_source source = {.path = boot->path,
-                                       .module = role == BOOT_ELF ? "program" : "kernel",
-                                       .bytes = file.bytes,
-                                       .size_bytes = file.size_bytes};
+        source.bytes = file.bytes;
+        source.size_bytes = file.size_bytes;
         status = symbols_add_file(symbols, &source, error);
     }
     file_free(&file);

@@ -58,9 +58,7 @@ enum {
 static uint64_t load(const struct kallsyms *kallsyms, size_t at, unsigned size_bytes) {
     ensure(at <= kallsyms->size_bytes && size_bytes <= kallsyms->size_bytes - at);
     uint64_t value = 0;
-    for (unsigned i = 0; i < size_bytes; i++) {
-        value |= (uint64_t)kallsyms->bytes[at + i] << (8 * i);
-    }
+    memcpy(&value, kallsyms->bytes + at, size_bytes); /* hosts are little-endian */
     return value;
 }
 
@@ -72,6 +70,23 @@ static size_t align_up(size_t at) {
 
 static size_t token_at(const struct kallsyms *kallsyms, unsigned token) {
     return kallsyms->tokens_at + load(kallsyms, kallsyms->index_at + 2 * token, 2);
+}
+
+static struct kallsyms_token token_get(const struct kallsyms *kallsyms, unsigned token) {
+    const char *letters = (const char *)kallsyms->bytes + token_at(kallsyms, token);
+    struct kallsyms_token got = {
+        .letters = letters, .length = (uint16_t)strlen(letters), .spells = true};
+    for (size_t i = 0; i < got.length; i++) {
+        got.spells = got.spells && letters[i] > ' ' && letters[i] < 0x7f;
+    }
+    memcpy(got.first, letters, min_u64(got.length, KALLSYMS_SHORT_BYTES));
+    return got;
+}
+
+static void tokens_take(struct kallsyms *kallsyms) {
+    for (unsigned i = 0; i < KALLSYMS_TOKENS; i++) {
+        kallsyms->tokens[i] = token_get(kallsyms, i);
+    }
 }
 
 static bool index_here(const struct kallsyms *kallsyms) {
@@ -225,7 +240,71 @@ static uint64_t address_get(const struct kallsyms *kallsyms, uint32_t idx) {
     return negative ? kallsyms->base - 1 - (uint64_t)sign_extend(offset, 31) : offset;
 }
 
-/* Is a name at the mark that one of two may be called? */
+/* -- Walking ----------------------------------------------------------------------------------- */
+
+static const struct kallsyms_token *token_of(const struct kallsyms *kallsyms,
+                                             const struct kallsyms_walk *walk, size_t idx) {
+    return &kallsyms->tokens[kallsyms->bytes[walk->at + idx]];
+}
+
+/* To the next name, which is not spelled. */
+static bool name_move(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
+    if (walk->idx == kallsyms->count) {
+        return false;
+    }
+    size_t at = walk->idx == 0 ? kallsyms->names_at : walk->at + walk->size_bytes;
+    walk->size_bytes = name_length(kallsyms, at, &walk->at);
+    if (walk->size_bytes == 0) {
+        return false;
+    }
+    walk->type = token_of(kallsyms, walk, 0)->letters[0];
+    walk->address = address_get(kallsyms, walk->idx++);
+    return true;
+}
+
+/* Is it a name: a letter for its type, and others that can be shown? */
+static bool name_sound(const struct kallsyms *kallsyms, const struct kallsyms_walk *walk) {
+    size_t length = 0;
+    bool spells = true;
+    for (size_t i = 0; i < walk->size_bytes; i++) {
+        const struct kallsyms_token *token = token_of(kallsyms, walk, i);
+        spells = spells && token->spells;
+        length += token->length;
+    }
+    char type = (char)(walk->type | 0x20);
+    return spells && length > 1 && length <= KALLSYMS_NAME_BYTES_MAX && type >= 'a' && type <= 'z';
+}
+
+/* @return false when it is none. */
+static bool name_spell(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
+    if (!name_sound(kallsyms, walk)) {
+        return false;
+    }
+    const struct kallsyms_token *token = token_of(kallsyms, walk, 0);
+    size_t spelled = token->length - 1U;
+    memcpy(walk->name, token->letters + 1, spelled);
+    for (size_t i = 1; i < walk->size_bytes; i++) {
+        token = token_of(kallsyms, walk, i);
+        memcpy(walk->name + spelled, token->first, KALLSYMS_SHORT_BYTES);
+        if (token->length > KALLSYMS_SHORT_BYTES) {
+            memcpy(walk->name + spelled, token->letters, token->length);
+        }
+        spelled += token->length;
+    }
+    walk->name[spelled] = '\0';
+    return true;
+}
+
+static bool begins_with(const struct kallsyms *kallsyms, const struct kallsyms_walk *walk,
+                        char letter) {
+    const struct kallsyms_token *token = token_of(kallsyms, walk, 0);
+    return token->length > 1 ? token->letters[1] == letter
+                             : token_of(kallsyms, walk, 1)->letters[0] == letter;
+}
+
+/* -- What they have to be ---------------------------------------------------------------------- */
+
+/* Does the walk stand at one of two names? */
 static void anchor_note(const struct kallsyms_walk *walk, const char *const names[2],
                         uint64_t *address) {
     if (strcmp(walk->name, names[0]) == 0 || strcmp(walk->name, names[1]) == 0) {
@@ -233,16 +312,27 @@ static void anchor_note(const struct kallsyms_walk *walk, const char *const name
     }
 }
 
-static bool anchors_hold(const struct kallsyms *kallsyms) {
+/* On the way it is seen how far the names reach. */
+static bool anchors_hold(struct kallsyms *kallsyms) {
     static const char *const starts[2] = {"_stext", "_text"};
     static const char *const ends[2] = {"_etext", "_end"};
     uint64_t start = UINT64_MAX, end = 0;
     struct kallsyms_walk walk = {0};
-    while (kallsyms_next(kallsyms, &walk)) {
-        anchor_note(&walk, starts, &start);
-        anchor_note(&walk, ends, &end);
+    kallsyms->first = UINT64_MAX;
+    kallsyms->last = 0;
+    bool sound = true;
+    while (sound && name_move(kallsyms, &walk)) {
+        sound = name_sound(kallsyms, &walk);
+        if (sound && begins_with(kallsyms, &walk, '_') && name_spell(kallsyms, &walk)) {
+            anchor_note(&walk, starts, &start);
+            anchor_note(&walk, ends, &end);
+        }
+        if (walk.type != 'A' && walk.type != 'a') {
+            kallsyms->first = min_u64(kallsyms->first, walk.address);
+            kallsyms->last = walk.address > kallsyms->last ? walk.address : kallsyms->last;
+        }
     }
-    return walk.idx == kallsyms->count && start < end;
+    return sound && walk.idx == kallsyms->count && start < end;
 }
 
 static bool addresses_rise(const struct kallsyms *kallsyms) {
@@ -291,52 +381,28 @@ static bool addresses_find(struct kallsyms *kallsyms) {
 
 /* -- All of it --------------------------------------------------------------------------------- */
 
+/* Quickly: could an index begin here? */
+static bool index_may_be(const uint8_t *bytes) {
+    uint16_t first[2];
+    memcpy(first, bytes, sizeof first);
+    return first[0] == 0 && first[1] >= 2 && first[1] <= TOKEN_BYTES_MAX;
+}
+
 bool kallsyms_find(struct kallsyms *kallsyms, const void *bytes, size_t size_bytes) {
+    const uint8_t *start = bytes;
     *kallsyms = (struct kallsyms){.bytes = bytes, .size_bytes = size_bytes};
     for (size_t at = 0; at + INDEX_BYTES <= size_bytes; at += ALIGN_BYTES) {
         kallsyms->index_at = at;
-        if (index_here(kallsyms) && tokens_find(kallsyms) && markers_find(kallsyms) &&
-            addresses_find(kallsyms)) {
-            return true;
+        if (index_may_be(start + at) && index_here(kallsyms) && tokens_find(kallsyms)) {
+            tokens_take(kallsyms);
+            if (markers_find(kallsyms) && addresses_find(kallsyms)) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-/* Spells the name: its type, then its letters. @return false when it is no name. */
-static bool name_spell(const struct kallsyms *kallsyms, struct kallsyms_walk *walk, size_t length) {
-    size_t spelled = 0; /* with the type */
-    for (size_t i = 0; i < length; i++) {
-        const uint8_t *token = kallsyms->bytes + token_at(kallsyms, kallsyms->bytes[walk->at + i]);
-        for (; *token != '\0'; token++, spelled++) {
-            if (*token <= ' ' || *token >= 0x7f || spelled > KALLSYMS_NAME_BYTES_MAX) {
-                return false;
-            }
-            if (spelled == 0) {
-                walk->type = (char)*token;
-            } else {
-                walk->name[spelled - 1] = (char)*token;
-            }
-        }
-    }
-    if (spelled < 2) {
-        return false;
-    }
-    walk->name[spelled - 1] = '\0';
-    return (walk->type >= 'A' && walk->type <= 'Z') || (walk->type >= 'a' && walk->type <= 'z');
-}
-
 bool kallsyms_next(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
-    if (walk->idx == kallsyms->count) {
-        return false;
-    }
-    size_t start;
-    size_t length = name_length(kallsyms, walk->idx == 0 ? kallsyms->names_at : walk->at, &start);
-    walk->at = start;
-    if (length == 0 || !name_spell(kallsyms, walk, length)) {
-        return false;
-    }
-    walk->at = start + length;
-    walk->address = address_get(kallsyms, walk->idx++);
-    return true;
+    return name_move(kallsyms, walk) && name_spell(kallsyms, walk);
 }

@@ -5,7 +5,11 @@
 
 #include "base/base.h"
 
-enum { KALLSYMS_TOKENS = 256, KALLSYMS_NAME_BYTES_MAX = 512 };
+enum {
+    KALLSYMS_TOKENS = 256,
+    KALLSYMS_NAME_BYTES_MAX = 512,
+    KALLSYMS_SHORT_BYTES = 8 /* most tokens are no longer, and are spelled at once */
+};
 
 /** How the addresses are kept. */
 enum kallsyms_form {
@@ -15,6 +19,14 @@ enum kallsyms_form {
                           others lie -1 - value behind the base */
 };
 
+/** What a byte of a name stands for. */
+struct kallsyms_token {
+    char first[KALLSYMS_SHORT_BYTES]; /* letters, then zeros */
+    const char *letters;              /* all of them, not ended by a NUL */
+    uint16_t length;                  /* at least 1 */
+    bool spells;                      /* none of them is a blank or worse */
+};
+
 /** Where the tables are: offsets into bytes. */
 struct kallsyms {
     const uint8_t *bytes;
@@ -22,7 +34,9 @@ struct kallsyms {
     size_t index_at, tokens_at, markers_at, names_at, addresses_at;
     uint32_t count; /* of names */
     enum kallsyms_form form;
-    uint64_t base; /* of addresses that are relative */
+    uint64_t base;        /* of addresses that are relative */
+    uint64_t first, last; /* of names in text or data: the lowest address and the highest */
+    struct kallsyms_token tokens[KALLSYMS_TOKENS];
 };
 
 /**
@@ -34,11 +48,12 @@ bool kallsyms_find(struct kallsyms *kallsyms, const void *bytes, size_t size_byt
 
 /** A walk over the names, in their order: all zeros to begin with. */
 struct kallsyms_walk {
-    uint32_t idx;                           /* names told */
-    size_t at;                              /* behind the last */
-    uint64_t address;                       /* of the last */
-    char type;                              /* of the last; as nm(1) has it */
-    char name[KALLSYMS_NAME_BYTES_MAX + 1]; /* of the last */
+    uint32_t idx; /* names told */
+    size_t at;    /* of the last, encoded */
+    size_t size_bytes;
+    uint64_t address;                                          /* of the last */
+    char type;                                                 /* of the last; as nm(1) has it */
+    char name[KALLSYMS_NAME_BYTES_MAX + KALLSYMS_SHORT_BYTES]; /* of the last, with its NUL */
 };
 
 /** @return false when there are no more. */

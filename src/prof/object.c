@@ -147,25 +147,12 @@ enum status symbols_add_elf(struct symbols *symbols, const struct symbol_source 
 /* -- Kernels ----------------------------------------------------------------------------------- */
 
 /* The module reaches from the first name in text or data to the last one. */
-static enum status kallsyms_add(struct symbols *symbols, const struct symbol_source *source,
-                                struct error *error) {
-    struct kallsyms kallsyms;
-    if (!kallsyms_find(&kallsyms, source->bytes, source->size_bytes)) {
-        return source_bad(source,
-                          "has no symbols of a kernel in it; name an Image or vmlinux built with "
-                          "CONFIG_KALLSYMS",
-                          error);
-    }
-    uint64_t start = UINT64_MAX, end = 0;
-    for (struct kallsyms_walk walk = {0}; kallsyms_next(&kallsyms, &walk);) {
-        if (walk.type != 'A' && walk.type != 'a') {
-            start = min_u64(start, walk.address);
-            end = walk.address > end ? walk.address : end;
-        }
-    }
-    unsigned module =
-        symbols_add_module(symbols, source->module, start + source->bias, end + source->bias);
-    for (struct kallsyms_walk walk = {0}; kallsyms_next(&kallsyms, &walk);) {
+static void kallsyms_add(struct symbols *symbols, const struct symbol_source *source,
+                         const struct kallsyms *kallsyms) {
+    uint64_t end = kallsyms->last;
+    unsigned module = symbols_add_module(symbols, source->module, kallsyms->first + source->bias,
+                                         end + source->bias);
+    for (struct kallsyms_walk walk = {0}; kallsyms_next(kallsyms, &walk);) {
         bool absolute = walk.type == 'A' || walk.type == 'a';
         symbols_add(symbols, module,
                     &(struct symbol_entry){
@@ -176,7 +163,6 @@ static enum status kallsyms_add(struct symbols *symbols, const struct symbol_sou
                     });
     }
     symbols_settle(symbols);
-    return STATUS_OK;
 }
 
 /* A vmlinux that was not stripped tells more than its own tables; one that was may hold them. */
@@ -193,8 +179,18 @@ static bool elf_has_symbols(const struct symbol_source *source) {
 
 static enum status kernel_add(struct symbols *symbols, const struct symbol_source *source,
                               struct error *error) {
-    bool elf = elf_magic(source->bytes, source->size_bytes) && elf_has_symbols(source);
-    return elf ? symbols_add_elf(symbols, source, error) : kallsyms_add(symbols, source, error);
+    struct kallsyms kallsyms;
+    if (elf_magic(source->bytes, source->size_bytes) && elf_has_symbols(source)) {
+        return symbols_add_elf(symbols, source, error);
+    }
+    if (!kallsyms_find(&kallsyms, source->bytes, source->size_bytes)) {
+        return source_bad(source,
+                          "has no symbols of a kernel in it; name an Image or vmlinux built with "
+                          "CONFIG_KALLSYMS",
+                          error);
+    }
+    kallsyms_add(symbols, source, &kallsyms);
+    return STATUS_OK;
 }
 
 enum status symbols_add_kernel(struct symbols *symbols, const struct symbol_source *source,
@@ -216,10 +212,13 @@ enum status symbols_add_kernel(struct symbols *symbols, const struct symbol_sour
 
 enum status symbols_add_file(struct symbols *symbols, const struct symbol_source *source,
                              struct error *error) {
-    bool elf = elf_magic(source->bytes, source->size_bytes);
     struct kallsyms kallsyms;
-    bool stripped_kernel = elf && !elf_has_symbols(source) &&
-                           kallsyms_find(&kallsyms, source->bytes, source->size_bytes);
-    return elf && !stripped_kernel ? symbols_add_elf(symbols, source, error)
-                                   : symbols_add_kernel(symbols, source, error);
+    if (!elf_magic(source->bytes, source->size_bytes)) {
+        return symbols_add_kernel(symbols, source, error);
+    }
+    if (elf_has_symbols(source) || !kallsyms_find(&kallsyms, source->bytes, source->size_bytes)) {
+        return symbols_add_elf(symbols, source, error);
+    }
+    kallsyms_add(symbols, source, &kallsyms);
+    return STATUS_OK;
 }

@@ -44,7 +44,7 @@ const struct symbol *symbols_find(const struct symbols *symbols, const char *nam
 
 /**
  * Names that may have been meant, the nearest first: few typing errors away, or with what compilers
- * put behind a name (x.isra.0).
+ * put behind a name (x.isra.0). Those that are as near as each other come by address.
  * @param near  Filled in with up to @p max.
  * @return      How many.
  */

@@ -20,7 +20,8 @@
  * furthest end of all owners up to an entry, says when to give up. Symbols that are no addresses
  * (type A) own nothing.
  *
- * Names lie in blocks that never move. A second array is sorted by name.
+ * Names lie in blocks that never move, and are found by hash: symbols of one name lie behind each
+ * other in the order of their addresses.
  */
 #include "prof/prof.h"
 #include "prof/intern.h"
@@ -29,6 +30,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 struct entry {
     struct symbol symbol;
@@ -45,7 +48,8 @@ struct module {
 struct symbols {
     struct entry *entries;
     size_t count, room;
-    uint32_t *by_name; /* indices */
+    uint32_t *by_name; /* 1 + index by hash, or 0; at most half full */
+    size_t name_slots; /* a power of two */
     struct module *modules;
     unsigned module_count;
     struct texts names; /* copies, each text as often as it was added */
@@ -215,36 +219,66 @@ static void labels_end(struct symbols *symbols) {
     }
 }
 
-static int by_name_order(const void *one, const void *other, void *owner) {
-    const struct symbols *symbols = owner;
-    uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
-    int order = strcmp(symbols->entries[a].symbol.name, symbols->entries[b].symbol.name);
-    return order != 0 ? order : ORDER(a, b);
+/* A kernel's tables are sorted by address, and only names of one address are in another order than
+ * ours: so runs of neighbours that are not in order are sorted for themselves as long as that does
+ * it. */
+static void entries_sort(struct symbols *symbols) {
+    struct entry *entries = symbols->entries;
+    bool rises = true;
+    for (size_t i = 1; i < symbols->count; i++) {
+        rises = rises && entries[i - 1].symbol.address <= entries[i].symbol.address;
+    }
+    for (size_t first = 0, end; first < symbols->count; first = end) {
+        for (end = first + 1; end < symbols->count; end++) {
+            if (rises && entries[end].symbol.address != entries[first].symbol.address) {
+                break;
+            }
+        }
+        if (end - first > 1) {
+            qsort(&entries[first], end - first, sizeof *entries, entry_order);
+        }
+    }
+}
+
+/* Where the search for a name begins. */
+static size_t name_slot(const struct symbols *symbols, const char *name) {
+    return (size_t)XXH3_64bits(name, strlen(name)) & (symbols->name_slots - 1);
+}
+
+static void names_settle(struct symbols *symbols) {
+    free(symbols->by_name);
+    symbols->name_slots = 1024;
+    while (symbols->name_slots < 2 * symbols->count) {
+        symbols->name_slots *= 2;
+    }
+    symbols->by_name = calloc(symbols->name_slots, sizeof *symbols->by_name);
+    ensure(symbols->by_name != NULL);
+    for (size_t i = 0; i < symbols->count; i++) {
+        size_t slot = name_slot(symbols, symbols->entries[i].symbol.name);
+        while (symbols->by_name[slot] != 0) {
+            slot = (slot + 1) & (symbols->name_slots - 1);
+        }
+        symbols->by_name[slot] = (uint32_t)i + 1;
+    }
 }
 
 void symbols_settle(struct symbols *symbols) {
-    if (symbols->count == 0) {
-        return;
-    }
     for (size_t i = 0; i < symbols->count; i++) {
         struct entry *entry = &symbols->entries[i];
         entry->symbol.size_bytes = entry->sized ? entry->symbol.size_bytes : 0;
     }
-    qsort(symbols->entries, symbols->count, sizeof *symbols->entries, entry_order);
+    entries_sort(symbols);
     owners_find(symbols);
     labels_end(symbols);
     uint64_t reach = 0;
-    symbols->by_name = realloc(symbols->by_name, symbols->count * sizeof *symbols->by_name);
-    ensure(symbols->by_name != NULL);
     for (size_t i = 0; i < symbols->count; i++) {
         struct entry *entry = &symbols->entries[i];
         if (entry->symbol.owner && end_of(entry) > reach) {
             reach = end_of(entry);
         }
         entry->reach = reach;
-        symbols->by_name[i] = (uint32_t)i;
     }
-    qsort_r(symbols->by_name, symbols->count, sizeof *symbols->by_name, by_name_order, symbols);
+    names_settle(symbols);
 }
 
 /* -- Asking ------------------------------------------------------------------------------------ */
@@ -259,21 +293,17 @@ const struct symbol *symbols_get(const struct symbols *symbols, size_t idx) {
 }
 
 const struct symbol *symbols_find(const struct symbols *symbols, const char *name, size_t nth) {
-    size_t low = 0, high = symbols->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const char *found = symbols->entries[symbols->by_name[middle]].symbol.name;
-        if (strcmp(found, name) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (nth >= symbols->count - low) {
+    if (symbols->count == 0) {
         return NULL;
     }
-    const struct symbol *symbol = &symbols->entries[symbols->by_name[low + nth]].symbol;
-    return strcmp(symbol->name, name) == 0 ? symbol : NULL;
+    size_t slot = name_slot(symbols, name);
+    for (; symbols->by_name[slot] != 0; slot = (slot + 1) & (symbols->name_slots - 1)) {
+        const struct symbol *symbol = &symbols->entries[symbols->by_name[slot] - 1].symbol;
+        if (strcmp(symbol->name, name) == 0 && nth-- == 0) {
+            return symbol;
+        }
+    }
+    return NULL;
 }
 
 /* The first that begins behind the address. */
@@ -397,11 +427,9 @@ size_t symbols_near(const struct symbols *symbols, const char *name, const char 
     size_t count = 0;
     for (unsigned errors = 1; errors <= limit && count < max; errors++) {
         for (size_t i = 0; i < symbols->count && count < max; i++) {
-            const char *candidate = symbols->entries[symbols->by_name[i]].symbol.name;
-            bool again =
-                i > 0 &&
-                strcmp(candidate, symbols->entries[symbols->by_name[i - 1]].symbol.name) == 0;
-            if (!again && distance(name, candidate, errors) == errors) {
+            const char *candidate = symbols->entries[i].symbol.name;
+            bool first = symbols_find(symbols, candidate, 0) == &symbols->entries[i].symbol;
+            if (distance(name, candidate, errors) == errors && first) {
                 near[count++] = candidate;
             }
         }

@@ -261,7 +261,7 @@ static void test_suggests_what_was_meant(void **state) {
         {"vfs_reed", "vfs_read"},             /* other */
         {"vfs_reads", "vfs_read"},            /* too many */
         {"copy_page", "copy_page.cold"},      /* a compiler's part */
-        {"eschedule", "reschedule schedule"}, /* by the alphabet */
+        {"eschedule", "schedule reschedule"}, /* by address */
         {"y", "x"},
         {"completely_else", ""},
         {"", ""},
