@@ -13,6 +13,8 @@
  * region, calls the interpreter for that one instruction (stubs.interpret), and comes back. */
 #include "jit/emit.h"
 
+#include <string.h>
+
 /* -- Ways out ---------------------------------------------------------------------------------- */
 
 /** Writes the homes in a set back. */
@@ -494,6 +496,7 @@ static void emit_moved(struct emit *e, unsigned idx) {
 static void emit_block(struct emit *e, unsigned idx) {
     struct region_block *block = &e->region->blocks[idx];
     e->block_idx = idx;
+    e->short_of[idx] = e->moved[idx] = e->stays[idx] = (struct x64_label){0};
     e->float_on = e->float_dirty = false;
     e->boxed = 0;
     e->dirty = block->dirty;
@@ -568,7 +571,12 @@ static void emit_entries(struct emit *e, const uint8_t *base) {
 
 bool region_emit(struct jit_region *region, struct x64 *x, struct stubs *stubs,
                  const uint8_t *base) {
-    struct emit e = {.x = x, .region = region, .map = &region->map, .stubs = stubs};
+    struct emit e;
+    memset(&e, 0, offsetof(struct emit, short_of));
+    e.x = x;
+    e.region = region;
+    e.map = &region->map;
+    e.stubs = stubs;
     for (unsigned i = 0; i < region->block_count; i++) {
         emit_block(&e, i);
     }

@@ -34,10 +34,6 @@ struct emit {
     struct jit_region *region;
     const struct register_map *map;
     struct stubs *stubs;
-    struct x64_label short_of[REGION_BLOCKS_MAX]; /* the grant ends inside the block */
-    struct x64_label moved[REGION_BLOCKS_MAX], stays[REGION_BLOCKS_MAX]; /* code has another label
-                                                                            than the hart; behind */
-    struct detour detours[DETOURS_MAX];
     unsigned detour_count;
     struct x64_label looks[WINDOWS_MAX]; /* routines that fill the windows' slots */
     struct x64_label table_looks[TABLES_USED_MAX];
@@ -48,6 +44,11 @@ struct emit {
     bool float_on;    /* mstatus.FS is not Off */
     bool float_dirty; /* it is Dirty */
     uint32_t boxed;   /* bit n: f[n] holds a boxed single */
+    /* These are not set before they are needed: there are many. */
+    struct x64_label short_of[REGION_BLOCKS_MAX]; /* the grant ends inside the block */
+    struct x64_label moved[REGION_BLOCKS_MAX], stays[REGION_BLOCKS_MAX]; /* code has another label
+                                                                            than the hart; behind */
+    struct detour detours[DETOURS_MAX];
 };
 
 static inline struct x64_mem guest_at(unsigned guest) {
