@@ -19,6 +19,8 @@
  *    frames lie above sp, and without a frame nothing is said. On the bare machine 0 marks the
  *    outermost.
  * 6. Firmware under a kernel has no names, so no callers either. */
+#include <string.h>
+
 #include "machine/profiling.h"
 
 enum {
@@ -45,20 +47,37 @@ enum kind {
 
 /* -- Code -------------------------------------------------------------------------------------- */
 
-static bool insn_at(struct hart *hart, vaddr pc, struct insn *insn) {
-    const struct ram *ram = &hart->harts->bus->ram;
-    uint16_t low = 0, high = 0;
-    paddr at;
-    if (!mmu_peek(hart, pc, &at) || !ram_read(ram, at, &low, sizeof low)) {
+/** Code as a hart has it mapped now; the page that was looked at last. */
+struct code {
+    struct hart *hart;
+    vaddr page;
+    const uint8_t *bytes; /* NULL: none was */
+};
+
+/** @return false: there is nothing, or pc is odd. */
+static bool half_at(struct code *code, vaddr pc, uint16_t *half) {
+    const struct ram *ram = &code->hart->harts->bus->ram;
+    if (code->bytes == NULL || code->page != page_of(pc)) {
+        paddr at;
+        if (!mmu_peek(code->hart, pc, &at) || !ram_holds(ram, page_of(at), PAGE_BYTES)) {
+            return false;
+        }
+        code->page = page_of(pc);
+        code->bytes = ram_at(ram, page_of(at));
+    }
+    if (pc % sizeof *half != 0) {
         return false;
     }
-    at += 2;
-    bool crosses = (pc + 2) % PAGE_BYTES == 0;
-    if (insn_length(low) == 4 &&
-        ((crosses && !mmu_peek(hart, pc + 2, &at)) || !ram_read(ram, at, &high, sizeof high))) {
+    memcpy(half, code->bytes + pc % PAGE_BYTES, sizeof *half);
+    return true;
+}
+
+static bool insn_at(struct code *code, vaddr pc, struct insn *insn) {
+    uint16_t low, high = 0;
+    if (!half_at(code, pc, &low) || (insn_length(low) == 4 && !half_at(code, pc + 2, &high))) {
         return false;
     }
-    *insn = decode(hart->harts->decoder, low | (uint32_t)high << 16);
+    *insn = decode(code->hart->harts->decoder, low | (uint32_t)high << 16);
     return true;
 }
 
@@ -75,11 +94,11 @@ static bool insn_unframes(const struct insn *insn) {
 }
 
 /** How far into a function its frame begins, [bytes]. @return UINT32_MAX: nowhere. */
-static uint32_t frame_find(struct hart *hart, const struct symbol *symbol) {
+static uint32_t frame_find(struct code *code, const struct symbol *symbol) {
     struct insn insn;
     uint32_t offset = 0;
     for (unsigned i = 0; i < PROLOGUE_INSNS_MAX && offset < symbol->size_bytes &&
-                         insn_at(hart, symbol->address + offset, &insn);
+                         insn_at(code, symbol->address + offset, &insn);
          i++) {
         offset += insn.length;
         if (insn_frames(&insn)) {
@@ -90,9 +109,9 @@ static uint32_t frame_find(struct hart *hart, const struct symbol *symbol) {
 }
 
 /** Straight on from @p pc: does the function begin or end without giving a frame back? */
-static bool bare_from(struct hart *hart, const struct symbol *symbol, vaddr pc) {
+static bool bare_from(struct code *code, const struct symbol *symbol, vaddr pc) {
     struct insn insn;
-    for (unsigned i = 0; i < EPILOGUE_INSNS_MAX && insn_at(hart, pc, &insn); i++) {
+    for (unsigned i = 0; i < EPILOGUE_INSNS_MAX && insn_at(code, pc, &insn); i++) {
         if (insn_frames(&insn)) {
             return true;
         }
@@ -112,29 +131,29 @@ static bool bare_from(struct hart *hart, const struct symbol *symbol, vaddr pc) 
 }
 
 /** Does the function's frame begin before @p pc? */
-static bool framed_before(struct stacks *stacks, struct hart *hart, const struct symbol *symbol,
+static bool framed_before(struct stacks *stacks, struct code *code, const struct symbol *symbol,
                           vaddr pc) {
     uint32_t *offset = pairs_at(&stacks->frames, 0, symbol->address);
     if (*offset == 0) {
-        *offset = frame_find(hart, symbol);
+        *offset = frame_find(code, symbol);
     }
     return pc - symbol->address >= *offset;
 }
 
-static enum kind frame_look(struct stacks *stacks, struct hart *hart, uint64_t scope, vaddr pc) {
+static enum kind frame_look(struct stacks *stacks, struct code *code, uint64_t scope, vaddr pc) {
     const struct symbol *symbol = NULL;
     if (scope == 0) {
         symbol = symbols_at(stacks->symbols, pc).symbol;
     }
-    bool before = symbol == NULL || framed_before(stacks, hart, symbol, pc);
-    return before && !bare_from(hart, symbol, pc) ? KIND_FRAMED : KIND_BARE;
+    bool before = symbol == NULL || framed_before(stacks, code, symbol, pc);
+    return before && !bare_from(code, symbol, pc) ? KIND_FRAMED : KIND_BARE;
 }
 
-static enum kind call_look(struct hart *hart, vaddr pc) {
+static enum kind call_look(struct code *code, vaddr pc) {
     struct insn insn;
-    bool called = insn_at(hart, pc - 4, &insn) && insn.length == 4 &&
+    bool called = insn_at(code, pc - 4, &insn) && insn.length == 4 &&
                   (insn.op == OP_jal || insn.op == OP_jalr) && insn.rd == REGISTER_RA;
-    called = called || (insn_at(hart, pc - 2, &insn) && insn.length == 2 && insn.op == OP_jalr &&
+    called = called || (insn_at(code, pc - 2, &insn) && insn.length == 2 && insn.op == OP_jalr &&
                         insn.rd == REGISTER_RA);
     return called ? KIND_CALLED : KIND_UNCALLED;
 }
@@ -145,6 +164,7 @@ static enum kind call_look(struct hart *hart, vaddr pc) {
 struct walk {
     struct stacks *stacks;
     struct hart *hart;
+    struct code *code;
     struct stack *stack;
     uint64_t scope;
     bool kernel;
@@ -156,7 +176,7 @@ struct walk {
 static enum kind frame_kind(const struct walk *walk, vaddr pc) {
     uint32_t *kind = pairs_at(&walk->stacks->kinds, walk->scope, pc);
     if (*kind == KIND_NONE) {
-        *kind = frame_look(walk->stacks, walk->hart, walk->scope, pc);
+        *kind = frame_look(walk->stacks, walk->code, walk->scope, pc);
     }
     return (enum kind) * kind;
 }
@@ -165,7 +185,7 @@ static enum kind frame_kind(const struct walk *walk, vaddr pc) {
 static bool behind_call(const struct walk *walk, vaddr pc) {
     uint32_t *kind = pairs_at(&walk->stacks->kinds, walk->scope, pc | 1);
     if (*kind == KIND_NONE) {
-        *kind = call_look(walk->hart, pc);
+        *kind = call_look(walk->code, pc);
     }
     return *kind == KIND_CALLED;
 }
@@ -234,8 +254,10 @@ static bool walk_frame(struct walk *walk) {
 }
 
 void stack_walk(struct stacks *stacks, struct hart *hart, uint64_t scope, struct stack *stack) {
+    struct code code = {.hart = hart};
     struct walk walk = {.stacks = stacks,
                         .hart = hart,
+                        .code = &code,
                         .stack = stack,
                         .scope = scope,
                         .kernel = stacks->linux_guest && hart->priv == PRIV_S,
