@@ -179,6 +179,7 @@ struct block *code_build(struct code_cache *code, struct code_page *page,
     uint32_t at = (uint32_t)(code->arena_used_bytes / 16);
     struct block *block = code_block(code, at);
     block->count = 0;
+    block->run = 0;
     block->alone = code_marked(page, offset);
     block->heat = block->alone ? HEAT_ALONE : page->entry[offset / 2] != 0 ? 0 : code->heat;
     unsigned end = straddler ? straddler_decode(block, decoder, bytes)

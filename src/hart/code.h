@@ -33,6 +33,7 @@ struct block {
     uint16_t count; /* instructions */
     uint16_t bytes;
     bool alone;   /* one instruction at a mark: who comes to it looks for points first */
+    uint32_t run; /* number of the run that it last was, as a whole: see runs.c; 0: none yet */
     int64_t heat; /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };

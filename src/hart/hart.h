@@ -326,6 +326,7 @@ struct hart {
     int64_t *sheet; /* TALLY_RUNS: counts by run, in the present context; else NULL */
     uint32_t label; /* TALLY_CALLS: that of the code which runs, or LABEL_... */
     bool watched;   /* somebody is told where it goes: see tally.h */
+    bool counted;   /* and that is counted */
     uint64_t f[32];
     uint64_t mstatus; /* without SD, which is derived */
     uint8_t frm;

@@ -102,6 +102,11 @@ static const struct insn *part_at(struct hart *hart, const struct block *block, 
 
 /* -- Running ----------------------------------------------------------------------------------- */
 
+/** Is there anything to tell of the block that has ended? */
+static inline bool tally_due(const struct hart *hart) {
+    return hart->counted || hart->x[REGISTER_TP] != hart->tally.thread;
+}
+
 __attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, uint64_t end) {
     static const void *const bodies[OP_COUNT + 2] = {
         [OP_illegal] = &&do_illegal_op,
@@ -117,7 +122,7 @@ __attribute__((flatten)) uint64_t interp_blocks(struct hart *hart, uint64_t at, 
 
     hart->block_insns = NULL;
 next_block:
-    if (unlikely(hart->watched)) {
+    if (unlikely(hart->watched && tally_due(hart))) {
         tally_block(hart, at);
     }
     if (unlikely(at >= end || hart->check || hart->leave)) {
@@ -154,8 +159,8 @@ next_block:
             goto next_block;
         }
     }
-    if (unlikely(hart->watched)) {
-        tally_execute(hart, at);
+    if (unlikely(hart->counted)) {
+        tally_execute(hart, at, insn == hart->single ? NULL : block);
     }
     hart->block_insns = insn;
     hart->block_pc = hart->pc;

@@ -39,7 +39,7 @@
 
 enum {
     RUNS_MAX = 1 << 21,
-    RUN_SLOTS_BITS = 22, /* at most half of the slots are used */
+    RUN_SLOTS_BITS = 14, /* to begin with; at most half of the slots are used */
     SHEETS_MAX = 256,    /* and four a hart, which may be in use */
     CONTEXTS_MAX = 1 << 15,
     CONTEXT_SLOTS_BITS = 17
@@ -86,6 +86,7 @@ struct runs {
     struct run *list; /* by number; TALLY_ANY is none of them */
     uint32_t count;
     uint32_t *slots; /* numbers by hash, or 0 */
+    unsigned slot_bits;
     struct context **contexts;
     size_t context_count;
     uint32_t *context_slots; /* 1 + index by hash, or 0 */
@@ -102,6 +103,7 @@ struct runs *runs_new(void) {
         return NULL;
     }
     runs->list = calloc(RUNS_MAX, sizeof *runs->list);
+    runs->slot_bits = RUN_SLOTS_BITS;
     runs->slots = calloc((size_t)1 << RUN_SLOTS_BITS, sizeof *runs->slots);
     runs->contexts = calloc(CONTEXTS_MAX, sizeof *runs->contexts);
     runs->context_slots = calloc((size_t)1 << CONTEXT_SLOTS_BITS, sizeof *runs->context_slots);
@@ -141,34 +143,50 @@ static bool runs_same(const struct run *a, const struct run *b) {
            a->priv == b->priv && a->kind == b->kind;
 }
 
-static uint32_t slot_of(const struct run *run) {
+/** Where a run's number stands, or will. */
+static uint32_t *slot_of(const struct runs *runs, const struct run *run) {
+    uint32_t mask = (1U << runs->slot_bits) - 1;
     uint64_t mixed = run->pc * UINT64_C(0x9e3779b97f4a7c15) + run->at + run->count * 77777U +
                      run->wide * UINT64_C(0xbf58476d1ce4e5b9) + run->kind * 31U + run->priv;
     mixed ^= mixed >> 29;
-    return (uint32_t)(mixed * UINT64_C(0x94d049bb133111eb) >> (64 - RUN_SLOTS_BITS));
+    uint32_t slot = (uint32_t)(mixed * UINT64_C(0x94d049bb133111eb) >> (64 - runs->slot_bits));
+    while (runs->slots[slot] != 0 && !runs_same(&runs->list[runs->slots[slot]], run)) {
+        slot = (slot + 1) & mask;
+    }
+    return &runs->slots[slot];
+}
+
+static void slots_grow(struct runs *runs) {
+    free(runs->slots);
+    runs->slots = calloc((size_t)1 << ++runs->slot_bits, sizeof *runs->slots);
+    ensure(runs->slots != NULL);
+    for (uint32_t number = 1; number < runs->count; number++) {
+        *slot_of(runs, &runs->list[number]) = number;
+    }
 }
 
 /** The number of a run, which is new if it was never met. */
 static uint32_t run_number(struct hart *hart, const struct run *run) {
     const struct tally_watch *watch = &hart->harts->tally->watch;
     struct runs *runs = hart->harts->tally->runs;
-    uint32_t slot = slot_of(run);
-    while (runs->slots[slot] != 0) {
-        if (runs_same(&runs->list[runs->slots[slot]], run)) {
-            return runs->slots[slot];
-        }
-        slot = (slot + 1) % (1U << RUN_SLOTS_BITS);
+    uint32_t *slot = slot_of(runs, run);
+    if (*slot != 0) {
+        return *slot;
     }
     if (runs->count == RUNS_MAX) {
         return TALLY_ANY;
     }
-    runs->slots[slot] = runs->count;
-    runs->list[runs->count] = *run;
+    uint32_t number = runs->count++;
+    *slot = number;
+    runs->list[number] = *run;
+    if (runs->count >> (runs->slot_bits - 1) != 0) {
+        slots_grow(runs);
+    }
     bool code = run->kind == RUN_CODE || run->kind == RUN_FETCH;
     if (code && run->priv == PRIV_U && watch->met != NULL) {
-        watch->met(watch->owner, hart, runs->count, run->pc);
+        watch->met(watch->owner, hart, number, run->pc);
     }
-    return runs->count++;
+    return number;
 }
 
 static struct sheet *sheet_of(int64_t *counts) {
@@ -324,15 +342,37 @@ void tally_trapped(struct hart *hart, int64_t *sheet, uint32_t number, unsigned 
     }
 }
 
+/** Of the first instructions of the block that was executed. Blocks keep the last one, as long as
+ * they come back in the same way. */
+static uint32_t block_run(struct hart *hart, int64_t *sheet, unsigned count) {
+    const struct runs *runs = hart->harts->tally->runs;
+    struct block *block = hart->tally.block;
+    struct tally_code code = {hart->block_pc, hart->tally.block_at, count, 0};
+    if (block != NULL && block->count != count) {
+        block = NULL;
+    }
+    if (block != NULL && block->run != 0) {
+        const struct run *run = &runs->list[block->run];
+        if (run->pc == tally_told(hart, code.pc, code.at) && run->at == code.at &&
+            run->priv == sheet_of(sheet)->context->shown.priv) {
+            return block->run;
+        }
+    }
+    code.wide = tally_wide(hart->block_insns, count);
+    uint32_t number = run_of(hart, sheet, &code);
+    if (block != NULL) {
+        block->run = number;
+    }
+    return number;
+}
+
 void runs_block(struct hart *hart, uint64_t at) {
     int64_t *sheet = hart->tally.block_sheet;
     if (hart->tally.block_told || hart->block_insns == NULL || at <= hart->block_steps) {
         return;
     }
     unsigned count = (unsigned)(at - hart->block_steps);
-    struct tally_code code = {hart->block_pc, hart->tally.block_at, count,
-                              tally_wide(hart->block_insns, count)};
-    uint32_t number = run_of(hart, sheet, &code);
+    uint32_t number = block_run(hart, sheet, count);
     sheet[number] += weight(number, count);
     tally_trapped(hart, sheet, number, count - 1);
 }
@@ -356,18 +396,15 @@ struct walk {
     struct tally_count any; /* what is not told apart */
 };
 
-/** Tells the instructions of a run from the @p first on, @p last not included. */
-static void code_tell(const struct walk *walk, const struct run *run,
-                      const struct tally_count *told, unsigned first, unsigned last) {
-    struct tally_count one = *told;
-    for (unsigned i = 0; i < last; i++) {
-        if (i >= first) {
-            walk->tell(walk->owner, walk->context, &one);
-        }
-        unsigned bytes = (run->wide >> i & 1) != 0 ? 4 : 2;
-        one.pc += bytes;
-        one.at += one.at == TALLY_NOWHERE ? 0 : bytes;
-    }
+/** Some of the instructions of a run, from the @p first on. */
+static struct tally_code part_of(const struct run *run, unsigned first, unsigned count) {
+    uint64_t before = ((uint64_t)1 << first) - 1, those = UINT64_MAX >> (64 - count);
+    struct tally_code skipped = {.count = first, .wide = run->wide & before};
+    uint64_t bytes = tally_code_bytes(&skipped);
+    return (struct tally_code){.pc = run->pc + bytes,
+                               .at = run->at == TALLY_NOWHERE ? run->at : run->at + bytes,
+                               .count = count,
+                               .wide = run->wide >> first & those};
 }
 
 /** What there was no room to tell apart: only how many steps it is. */
@@ -387,28 +424,29 @@ static void run_tell(struct walk *walk, uint32_t number, int64_t count) {
     bool part = run->kind == RUN_CUT || run->kind == RUN_TRAP;
     const struct run *holder = part ? &walk->runs->list[run->pc] : run;
     bool traps = run->kind == RUN_TRAP || run->kind == RUN_FETCH;
-    struct tally_count told = {.at = holder->at,
-                               .pc = holder->pc,
-                               .run = (uint32_t)(holder - walk->runs->list),
-                               .steps = run->kind == RUN_TRAP ? 0 : count,
-                               .unretired = traps ? count : 0};
     if (number == TALLY_ANY) {
         walk->any.steps += count;
     } else if (walk->context->satp == TALLY_OTHERS) {
         any_add(walk, run, holder, count);
     } else {
         unsigned first = part ? run->count : 0;
-        code_tell(walk, holder, &told, first, traps ? first + 1 : holder->count);
+        walk->tell(
+            walk->owner, walk->context,
+            &(struct tally_count){.code = part_of(holder, first, traps ? 1 : holder->count - first),
+                                  .steps = run->kind == RUN_TRAP ? 0 : count,
+                                  .unretired = traps ? count : 0,
+                                  .run = (uint32_t)(holder - walk->runs->list)});
     }
 }
 
 static void context_tell(const struct runs *runs, const struct context *context, tally_fn *tell,
                          void *owner) {
-    struct walk walk = {.runs = runs,
-                        .context = &context->shown,
-                        .tell = tell,
-                        .owner = owner,
-                        .any = {.at = TALLY_NOWHERE, .unretired = context->any_unretired}};
+    struct walk walk = {
+        .runs = runs,
+        .context = &context->shown,
+        .tell = tell,
+        .owner = owner,
+        .any = {.code = {.at = TALLY_NOWHERE, .count = 1}, .unretired = context->any_unretired}};
     for (size_t i = 0; i < context->packed_count; i++) {
         run_tell(&walk, context->packed[i].number, context->packed[i].count);
     }

@@ -48,6 +48,7 @@ void tally_resume(struct harts *harts) {
     tally->calls = tally->calls_kept;
     blocks_change(harts);
     for (unsigned i = 0; i < harts->count; i++) {
+        harts->hart[i]->counted = true;
         if (tally->runs != NULL) {
             runs_select(harts->hart[i]);
         }
@@ -66,6 +67,7 @@ void tally_pause(struct harts *harts) {
         if (tally->calls != NULL) {
             calls_end(harts->hart[i]);
         }
+        harts->hart[i]->counted = false;
         harts->hart[i]->sheet = NULL;
         harts->hart[i]->tally.block_sheet = NULL;
     }
@@ -104,7 +106,7 @@ void tally_end(struct harts *harts) {
     }
     harts->tally = NULL;
     for (unsigned i = 0; i < harts->count; i++) {
-        harts->hart[i]->watched = false;
+        harts->hart[i]->watched = harts->hart[i]->counted = false;
         harts->hart[i]->sheet = NULL;
     }
     blocks_change(harts);
@@ -210,9 +212,10 @@ void tally_block(struct hart *hart, uint64_t at) {
     tally_thread(hart, at);
 }
 
-void tally_execute(struct hart *hart, uint64_t at) {
+void tally_execute(struct hart *hart, uint64_t at, struct block *block) {
     const struct tally *tally = hart->harts->tally;
     hart->tally.block_sheet = hart->sheet;
+    hart->tally.block = block;
     if (tally->runs != NULL) {
         hart->tally.block_at = tally_place(hart, hart->pc);
     } else if (tally->calls != NULL) {

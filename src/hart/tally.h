@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "isa/isa.h"
 
+struct block;
 struct hart;
 struct harts;
 
@@ -95,15 +96,26 @@ struct tally_context {
                       there was no room to tell apart */
 };
 
-/** An instruction. */
+/** Straight-line instructions. */
+struct tally_code {
+    uint64_t pc;    /* where that is, or was when it was met: pages that spaces share may lie
+                       elsewhere in another */
+    uint64_t at;    /* where it lies in memory; TALLY_NOWHERE where a fetch found nothing, and for
+                       whatever there was no room to tell apart */
+    unsigned count; /* [1, 64] */
+    uint64_t wide;  /* bit n: the n-th has four bytes, not two */
+};
+
+static inline uint64_t tally_code_bytes(const struct tally_code *code) {
+    return 2 * ((uint64_t)code->count + (unsigned)__builtin_popcountll(code->wide));
+}
+
+/** What each of them was counted. */
 struct tally_count {
-    uint64_t at; /* where it lies; TALLY_NOWHERE where a fetch found nothing, and for whatever there
-                    was no room to tell apart */
-    uint64_t pc; /* where that was, when it was met: pages that spaces share may lie elsewhere in
-                    that of the context */
+    struct tally_code code;
     int64_t steps;     /* that it took, trapped or not: to be added up, and less than 0 at times */
     int64_t unretired; /* of these */
-    uint32_t run;      /* number of the run that holds it */
+    uint32_t run;      /* number of the run that holds them */
 };
 
 typedef void tally_fn(void *owner, const struct tally_context *context,
@@ -136,6 +148,7 @@ void tally_walk_calls(struct harts *harts, tally_node_fn *tell, void *owner);
 struct hart_tally {
     int64_t *block_sheet; /* the sheet when the block began; NULL in translated code */
     uint64_t block_at;    /* where the block lies */
+    struct block *block;  /* NULL: it is only a part of one */
     bool block_told;      /* it is counted already */
     bool trapped;         /* the step under way, or the last one, trapped inside its run */
     bool traps, returns;  /* a trap is being taken; one is being returned from */
@@ -150,10 +163,11 @@ struct hart_tally {
 
 /** What code that the hart runs has to tell; TALLY_WATCHED: nothing. */
 enum tally_kind tally_kind(const struct hart *hart);
-/** The interpreter has come to position @p at. */
+/** The interpreter has come to position @p at: of a hart that is counted, or has another tp. */
 void tally_block(struct hart *hart, uint64_t at);
-/** There it is about to execute a block. */
-void tally_execute(struct hart *hart, uint64_t at);
+/** There it is about to execute a block: of a hart that is counted. @param block  NULL: only a part
+ * of one. */
+void tally_execute(struct hart *hart, uint64_t at, struct block *block);
 /** An instruction that a translator has executed by the interpreter has jumped. */
 void tally_jumped(struct hart *hart, const struct insn *insn);
 /** The context has changed. */
@@ -163,14 +177,6 @@ void tally_thread(struct hart *hart, uint64_t at);
 /** The step under way traps at hart->pc. @param cause  enum cause. */
 void tally_trap(struct hart *hart, uint64_t cause);
 /* TALLY_RUNS. A run is straight-line code, known by a number; a sheet has a count for each. */
-
-/** Straight-line instructions. */
-struct tally_code {
-    uint64_t pc;
-    uint64_t at;    /* where it lies in memory */
-    unsigned count; /* [1, 64] */
-    uint64_t wide;  /* bit n: the n-th has four bytes, not two */
-};
 
 /** Which of the instructions of a block have four bytes. */
 uint64_t tally_wide(const struct insn *insns, unsigned count);

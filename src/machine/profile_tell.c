@@ -9,31 +9,53 @@ struct sum {
     int64_t steps, unretired;
 };
 
-/** What was found out of a run. A run is met for each of its instructions, in each context. */
+/** What was found out of a run. A run is met in each context. */
 struct recent {
     vaddr pc;
     uint64_t same_bytes; /* 0: nothing yet */
     uint32_t function;
 };
 
-/** Of what has no run of its own nothing is kept: it differs by context. */
-static uint32_t function_of(struct telling *telling, uint8_t priv,
-                            const struct tally_count *count) {
+/** Of code's first instruction, and how far on it is the same. Of what has no run of its own
+ * nothing is kept: it differs by context. */
+static struct function_place function_of(struct telling *telling, uint8_t priv, uint32_t run,
+                                         const struct tally_code *code) {
     telling->recent =
-        zeroed_room(telling->recent, &telling->recent_room, count->run, sizeof *telling->recent);
-    struct recent *recent = &telling->recent[count->run];
-    if (count->pc >= recent->pc && count->pc - recent->pc < recent->same_bytes) {
-        return recent->function;
+        zeroed_room(telling->recent, &telling->recent_room, run, sizeof *telling->recent);
+    struct recent *recent = &telling->recent[run];
+    uint64_t offset = code->pc - recent->pc;
+    if (offset < recent->same_bytes) {
+        return (struct function_place){recent->function, recent->same_bytes - offset};
     }
-    struct code_place place = *functions_place(telling->profiling, count->run);
-    place.pc = count->pc;
-    place.at = count->at;
+    struct code_place place = *functions_place(telling->profiling, run);
+    place.pc = code->pc;
+    place.at = code->at;
     place.priv = priv;
     struct function_place found = functions_tell(telling, &place);
-    if (count->run != TALLY_ANY) {
-        *recent = (struct recent){count->pc, found.same_bytes, found.function};
+    if (run != TALLY_ANY) {
+        *recent = (struct recent){code->pc, found.same_bytes, found.function};
     }
-    return found.function;
+    return found;
+}
+
+/** Takes the first instructions off: those that begin in so many bytes, at least one. @return How
+ * many these are; 0: there are no more. */
+static unsigned code_take(struct tally_code *code, uint64_t same_bytes) {
+    if (code->count > 0 && tally_code_bytes(code) <= same_bytes) { /* mostly */
+        unsigned all = code->count;
+        code->count = 0;
+        return all;
+    }
+    unsigned taken = 0;
+    for (uint64_t bytes = 0; code->count > 0 && (taken == 0 || bytes < same_bytes); taken++) {
+        unsigned length = (code->wide & 1) != 0 ? 4 : 2;
+        bytes += length;
+        code->pc += length;
+        code->at += code->at == TALLY_NOWHERE ? 0 : length;
+        code->wide >>= 1;
+        code->count--;
+    }
+    return taken;
 }
 
 /** @return The model's context. */
@@ -62,10 +84,15 @@ static uint32_t call_of(struct telling *telling, const struct tally_context *con
 static void count_tell(void *owner, const struct tally_context *context,
                        const struct tally_count *count) {
     struct telling *telling = owner;
-    uint32_t call = call_of(telling, context, function_of(telling, context->priv, count));
-    telling->sums = zeroed_room(telling->sums, &telling->sum_room, call, sizeof *telling->sums);
-    telling->sums[call].steps += count->steps;
-    telling->sums[call].unretired += count->unretired;
+    struct tally_code left = count->code;
+    while (left.count > 0) {
+        struct function_place place = function_of(telling, context->priv, count->run, &left);
+        uint32_t call = call_of(telling, context, place.function);
+        int64_t insns = code_take(&left, place.same_bytes);
+        telling->sums = zeroed_room(telling->sums, &telling->sum_room, call, sizeof *telling->sums);
+        telling->sums[call].steps += count->steps * insns;
+        telling->sums[call].unretired += count->unretired * insns;
+    }
 }
 
 /** The same for nodes of calls. */

@@ -43,16 +43,19 @@ static void sums_add(void *owner, const struct tally_context *context,
     assert_true(context->hart < HARTS);
     assert_int_equal(context->priv, PRIV_M);
     assert_int_equal(context->satp, 0);
-    assert_int_equal(count->at, count->pc);
-    uint64_t idx = (count->at - CODE_BASE) / 4;
-    if (idx < COUNT(program)) {
-        sums->steps[idx] += count->steps;
-        sums->unretired[idx] += count->unretired;
-    } else {
-        sums->other_steps += count->steps;
+    assert_int_equal(count->code.at, count->code.pc);
+    assert_int_equal(count->code.wide, UINT64_MAX >> (64 - count->code.count));
+    for (unsigned i = 0; i < count->code.count; i++) {
+        uint64_t idx = (count->code.at - CODE_BASE) / 4 + i;
+        if (idx < COUNT(program)) {
+            sums->steps[idx] += count->steps;
+            sums->unretired[idx] += count->unretired;
+        } else {
+            sums->other_steps += count->steps;
+        }
+        sums->all_steps += count->steps;
+        sums->all_unretired += count->unretired;
     }
-    sums->all_steps += count->steps;
-    sums->all_unretired += count->unretired;
 }
 
 /** How it is run. */
