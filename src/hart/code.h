@@ -30,13 +30,14 @@ enum {
  * X_SINK.
  */
 struct block {
-    uint16_t count; /* instructions */
+    uint8_t count; /* instructions */
+    bool alone;    /* one instruction at a mark: who comes to it looks for points first */
     uint16_t bytes;
-    bool alone;   /* one instruction at a mark: who comes to it looks for points first */
     uint32_t run; /* number of the run that it last was, as a whole: see runs.c; 0: none yet */
     int64_t heat; /* falls by one each time the interpreter enters; see hart->heat_floor */
     struct insn insns[];
 };
+_Static_assert(sizeof(struct block) % 16 == 0, "blocks are found by their number in the arena");
 
 /** What is known of the code in one physical page. */
 struct code_page {
