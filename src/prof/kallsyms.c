@@ -275,11 +275,8 @@ static bool name_sound(const struct kallsyms *kallsyms, const struct kallsyms_wa
     return spells && length > 1 && length <= KALLSYMS_NAME_BYTES_MAX && type >= 'a' && type <= 'z';
 }
 
-/* @return false when it is none. */
-static bool name_spell(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
-    if (!name_sound(kallsyms, walk)) {
-        return false;
-    }
+/* Requires: it is sound. */
+static void name_spell(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
     const struct kallsyms_token *token = token_of(kallsyms, walk, 0);
     size_t spelled = token->length - 1U;
     memcpy(walk->name, token->letters + 1, spelled);
@@ -292,7 +289,6 @@ static bool name_spell(const struct kallsyms *kallsyms, struct kallsyms_walk *wa
         spelled += token->length;
     }
     walk->name[spelled] = '\0';
-    return true;
 }
 
 static bool begins_with(const struct kallsyms *kallsyms, const struct kallsyms_walk *walk,
@@ -323,7 +319,8 @@ static bool anchors_hold(struct kallsyms *kallsyms) {
     bool sound = true;
     while (sound && name_move(kallsyms, &walk)) {
         sound = name_sound(kallsyms, &walk);
-        if (sound && begins_with(kallsyms, &walk, '_') && name_spell(kallsyms, &walk)) {
+        if (sound && begins_with(kallsyms, &walk, '_')) {
+            name_spell(kallsyms, &walk);
             anchor_note(&walk, starts, &start);
             anchor_note(&walk, ends, &end);
         }
@@ -381,21 +378,37 @@ static bool addresses_find(struct kallsyms *kallsyms) {
 
 /* -- All of it --------------------------------------------------------------------------------- */
 
-/* Quickly: could an index begin here? */
-static bool index_may_be(const uint8_t *bytes) {
-    uint16_t first[2];
-    memcpy(first, bytes, sizeof first);
-    return first[0] == 0 && first[1] >= 2 && first[1] <= TOKEN_BYTES_MAX;
+/* Is this inside an index: do four numbers rise? */
+static bool rises_at(const uint8_t *bytes) {
+    uint16_t numbers[ALIGN_BYTES / 2];
+    bool rises = true;
+    memcpy(numbers, bytes, sizeof numbers);
+    for (unsigned i = 1; i < COUNT(numbers); i++) {
+        rises =
+            rises && numbers[i] > numbers[i - 1] && numbers[i] - numbers[i - 1] <= TOKEN_BYTES_MAX;
+    }
+    return rises;
 }
 
+static bool kallsyms_at(struct kallsyms *kallsyms, size_t at) {
+    kallsyms->index_at = at;
+    if (at + INDEX_BYTES > kallsyms->size_bytes || !index_here(kallsyms) ||
+        !tokens_find(kallsyms)) {
+        return false;
+    }
+    tokens_take(kallsyms);
+    return markers_find(kallsyms) && addresses_find(kallsyms);
+}
+
+/* An index is so long that it meets one of the places that are looked at. */
 bool kallsyms_find(struct kallsyms *kallsyms, const void *bytes, size_t size_bytes) {
+    enum { STRIDE_BYTES = INDEX_BYTES / 2 };
     const uint8_t *start = bytes;
     *kallsyms = (struct kallsyms){.bytes = bytes, .size_bytes = size_bytes};
-    for (size_t at = 0; at + INDEX_BYTES <= size_bytes; at += ALIGN_BYTES) {
-        kallsyms->index_at = at;
-        if (index_may_be(start + at) && index_here(kallsyms) && tokens_find(kallsyms)) {
-            tokens_take(kallsyms);
-            if (markers_find(kallsyms) && addresses_find(kallsyms)) {
+    for (size_t look = 0; look + ALIGN_BYTES <= size_bytes; look += STRIDE_BYTES) {
+        size_t first = look == 0 ? 0 : look - STRIDE_BYTES + ALIGN_BYTES;
+        for (size_t at = first; at <= look && rises_at(start + look); at += ALIGN_BYTES) {
+            if (kallsyms_at(kallsyms, at)) {
                 return true;
             }
         }
@@ -403,6 +416,11 @@ bool kallsyms_find(struct kallsyms *kallsyms, const void *bytes, size_t size_byt
     return false;
 }
 
+/* All names are sound: anchors_hold() has looked. */
 bool kallsyms_next(const struct kallsyms *kallsyms, struct kallsyms_walk *walk) {
-    return name_move(kallsyms, walk) && name_spell(kallsyms, walk);
+    bool more = name_move(kallsyms, walk);
+    if (more) {
+        name_spell(kallsyms, walk);
+    }
+    return more;
 }
