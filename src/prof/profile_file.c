@@ -370,8 +370,10 @@ static void walk_body(struct walk *walk) {
     walk_modules(walk, profile);
     walk_functions(walk, profile);
     walk_tasks(walk, profile);
-    walk_contexts(walk, profile);
-    walk_addresses(walk, profile);
+    if (!walk->gathers) { /* they are many, and have no texts */
+        walk_contexts(walk, profile);
+        walk_addresses(walk, profile);
+    }
     walk_intervals(walk, profile);
     walk_tracks(walk, profile);
 }
