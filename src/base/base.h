@@ -85,6 +85,24 @@ static inline int64_t add_sat_i64(int64_t a, int64_t b) {
     return a < 0 ? INT64_MIN : INT64_MAX;
 }
 
+/* -- pages.c: memory that is the host's until it is touched ----------------------------------- */
+
+/** What becomes of it. */
+enum pages_use {
+    PAGES_SPARSE, /* some of it is touched, anywhere: a byte costs a small page */
+    PAGES_FILLED  /* it is filled from its start on: where the host has huge pages it costs these */
+};
+
+/** Zeros. @return NULL: the host has no room. */
+void *pages_map(size_t size_bytes, enum pages_use use);
+/** As malloc() gives, and for free(): will be filled at once. @return NULL: there is no room. */
+void *pages_alloc(size_t size_bytes);
+/** All of that will be read soon: what was not touched does not fault any more, if the host can do
+ * that. */
+void pages_look(void *bytes, size_t size_bytes);
+/** @param bytes  All of what pages_map() gave, or NULL. */
+void pages_unmap(void *bytes, size_t size_bytes);
+
 /* -- stream.c: a walk over fields, either way ------------------------------------------------- */
 
 /** Receives bytes of a walk in order. */

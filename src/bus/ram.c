@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static uint64_t page_count(const struct ram *ram) {
     return ram->size_bytes >> PAGE_SHIFT;
@@ -15,32 +14,14 @@ static uint64_t chunk_count(const struct ram *ram) {
     return (page_count(ram) + CHUNK_PAGES - 1) >> CHUNK_SHIFT;
 }
 
-/* Huge pages would make one touched byte cost 2 MiB; a host without them refuses the advice,
- * which is fine. */
-static uint8_t *map_lazily(uint64_t size_bytes) {
-    void *bytes = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (bytes == MAP_FAILED) {
-        return NULL;
-    }
-    madvise(bytes, size_bytes, MADV_NOHUGEPAGE);
-    return bytes;
-}
-
-static void unmap(uint8_t *bytes, uint64_t size_bytes) {
-    if (bytes != NULL) {
-        munmap(bytes, size_bytes);
-    }
-}
-
 enum status ram_init(struct ram *ram, paddr base, uint64_t size_bytes, struct error *error) {
     ensure(base % PAGE_BYTES == 0 && size_bytes % PAGE_BYTES == 0 && size_bytes > 0);
     ensure(size_bytes - 1 <= UINT64_MAX - base);
     *ram = (struct ram){.base = base, .size_bytes = size_bytes};
-    ram->bytes = map_lazily(size_bytes);
-    ram->page_flags = map_lazily(page_count(ram));
-    ram->page_touched = map_lazily(page_count(ram));
-    ram->chunk_touched = map_lazily(chunk_count(ram));
+    ram->bytes = pages_map(size_bytes, PAGES_SPARSE);
+    ram->page_flags = pages_map(page_count(ram), PAGES_SPARSE);
+    ram->page_touched = pages_map(page_count(ram), PAGES_SPARSE);
+    ram->chunk_touched = pages_map(chunk_count(ram), PAGES_SPARSE);
     if (ram->bytes == NULL || ram->page_flags == NULL || ram->page_touched == NULL ||
         ram->chunk_touched == NULL) {
         int cause = errno;
@@ -55,10 +36,10 @@ enum status ram_init(struct ram *ram, paddr base, uint64_t size_bytes, struct er
 void ram_free(struct ram *ram) {
     ram_forget_all(ram);
     ram_unfollow(ram);
-    unmap(ram->bytes, ram->size_bytes);
-    unmap(ram->page_flags, page_count(ram));
-    unmap(ram->page_touched, page_count(ram));
-    unmap(ram->chunk_touched, chunk_count(ram));
+    pages_unmap(ram->bytes, ram->size_bytes);
+    pages_unmap(ram->page_flags, page_count(ram));
+    pages_unmap(ram->page_touched, page_count(ram));
+    pages_unmap(ram->chunk_touched, chunk_count(ram));
     *ram = (struct ram){.base = ram->base};
 }
 

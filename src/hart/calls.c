@@ -131,7 +131,7 @@ struct calls *calls_new(unsigned hart_count) {
     }
     calls->hart_count = hart_count;
     calls->node_count = 1;
-    calls->nodes = calloc(NODES_MAX, sizeof *calls->nodes);
+    calls->nodes = pages_map(NODES_MAX * sizeof *calls->nodes, PAGES_FILLED);
     calls->slot_count = SLOTS_MIN;
     calls->slots = calloc(SLOTS_MIN, sizeof *calls->slots);
     calls->bare = calloc(hart_count, sizeof *calls->bare);
@@ -164,7 +164,7 @@ void calls_free(struct calls *calls) {
     free(calls->firmware);
     free(calls->known);
     free(calls->slots);
-    free(calls->nodes);
+    pages_unmap(calls->nodes, NODES_MAX * sizeof *calls->nodes);
     free(calls);
 }
 
@@ -440,8 +440,10 @@ void calls_miss(struct hart *hart, uint64_t at) {
     arrive_where(hart, at, TALLY_NOWHERE);
 }
 
-/* A user's file may have another name in another process. */
-void tally_moved(struct hart *hart, uint64_t pc, uint64_t at, const struct tally_label *label) {
+/* A user's file may have another name in another process. Flat: this is done millions of times a
+ * second, and was a sixth of its instructions slower with calls inside. */
+__attribute__((flatten)) void tally_moved(struct hart *hart, uint64_t pc, uint64_t at,
+                                          const struct tally_label *label) {
     struct tally_code_place place = {label->value, label->starts, true};
     bool users = hart->priv == PRIV_U && !hart->harts->tally->watch.one_address;
     if (!label->whole || users) {

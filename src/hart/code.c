@@ -17,26 +17,12 @@
  * code is slow by a constant, not by a re-decode. Space is bounded: when the arena runs out, all
  * blocks are forgotten and decoded again, which costs less, and is simpler, than choosing what to
  * keep; what was translated, the hot part, stays. When pages run out, everything goes. */
-#define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, MAP_NORESERVE */
 #include "hart/code.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { ARENA_START_BYTES = 16 }; /* so that no block is number 0 */
-
-static void *map_lazily(size_t size_bytes) {
-    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void unmap(void *memory, size_t size_bytes) {
-    if (memory != NULL) {
-        munmap(memory, size_bytes);
-    }
-}
 
 static size_t page_of_bytes(const struct ram *ram) {
     return (size_t)(ram->size_bytes >> PAGE_SHIFT) * sizeof(uint16_t);
@@ -47,9 +33,9 @@ struct code_cache *code_new(const struct ram *ram) {
     if (code == NULL) {
         return NULL;
     }
-    code->arena = map_lazily(CODE_ARENA_BYTES);
-    code->pages = map_lazily(CODE_PAGES_MAX * sizeof *code->pages);
-    code->page_of = map_lazily(page_of_bytes(ram));
+    code->arena = pages_map(CODE_ARENA_BYTES, PAGES_FILLED);
+    code->pages = pages_map(CODE_PAGES_MAX * sizeof *code->pages, PAGES_FILLED);
+    code->page_of = pages_map(page_of_bytes(ram), PAGES_SPARSE);
     code->heat = INT64_MAX;
     code->arena_used_bytes = ARENA_START_BYTES;
     if (code->arena == NULL || code->pages == NULL || code->page_of == NULL) {
@@ -64,9 +50,9 @@ void code_free(struct code_cache *code, const struct ram *ram) {
         for (unsigned i = 0; i < code->page_count; i++) {
             free(code->pages[i].copy);
         }
-        unmap(code->arena, CODE_ARENA_BYTES);
-        unmap(code->pages, CODE_PAGES_MAX * sizeof *code->pages);
-        unmap(code->page_of, page_of_bytes(ram));
+        pages_unmap(code->arena, CODE_ARENA_BYTES);
+        pages_unmap(code->pages, CODE_PAGES_MAX * sizeof *code->pages);
+        pages_unmap(code->page_of, page_of_bytes(ram));
         free(code);
     }
 }

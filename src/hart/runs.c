@@ -79,8 +79,10 @@ struct context {
 struct sheet {
     struct context *context;
     uint64_t used;    /* when it was last selected */
-    int64_t counts[]; /* RUNS_MAX: memory is the host's until it is touched */
+    int64_t counts[]; /* RUNS_MAX */
 };
+
+#define SHEET_BYTES (sizeof(struct sheet) + RUNS_MAX * sizeof(int64_t))
 
 struct runs {
     struct run *list; /* by number; TALLY_ANY is none of them */
@@ -102,7 +104,7 @@ struct runs *runs_new(void) {
     if (runs == NULL) {
         return NULL;
     }
-    runs->list = calloc(RUNS_MAX, sizeof *runs->list);
+    runs->list = pages_map(RUNS_MAX * sizeof *runs->list, PAGES_FILLED);
     runs->slot_bits = RUN_SLOTS_BITS;
     runs->slots = calloc((size_t)1 << RUN_SLOTS_BITS, sizeof *runs->slots);
     runs->contexts = calloc(CONTEXTS_MAX, sizeof *runs->contexts);
@@ -126,13 +128,13 @@ void runs_free(struct runs *runs) {
         free(runs->contexts[i]);
     }
     for (size_t i = 0; i < runs->sheet_count; i++) {
-        free(runs->sheets[i]);
+        pages_unmap(runs->sheets[i], SHEET_BYTES);
     }
     free(runs->sheets);
     free(runs->context_slots);
     free(runs->contexts);
     free(runs->slots);
-    free(runs->list);
+    pages_unmap(runs->list, RUNS_MAX * sizeof *runs->list);
     free(runs);
 }
 
@@ -257,10 +259,16 @@ static struct context *context_find(struct runs *runs, struct tally_context *sho
     return runs->contexts[*slot - 1];
 }
 
+/** It is about to be read as a whole. */
+static void sheet_look(const struct runs *runs, struct sheet *sheet) {
+    pages_look(sheet->counts, runs->count * sizeof sheet->counts[0]);
+}
+
 /** Puts a sheet's counts aside, and makes all of them 0. */
 static void sheet_pack(const struct runs *runs, struct sheet *sheet) {
     struct context *context = sheet->context;
     size_t used = 0;
+    sheet_look(runs, sheet);
     for (uint32_t number = 0; number < runs->count; number++) {
         used += sheet->counts[number] != 0;
     }
@@ -282,7 +290,7 @@ static void sheet_pack(const struct runs *runs, struct sheet *sheet) {
 static struct sheet *sheet_free(struct runs *runs, size_t sheets_max) {
     struct sheet *oldest = NULL;
     if (runs->sheet_count < sheets_max) {
-        oldest = calloc(1, sizeof *oldest + RUNS_MAX * sizeof oldest->counts[0]);
+        oldest = pages_map(SHEET_BYTES, PAGES_SPARSE);
         ensure(oldest != NULL);
         runs->sheets[runs->sheet_count++] = oldest;
         return oldest;
@@ -449,6 +457,9 @@ static void context_tell(const struct runs *runs, const struct context *context,
         .any = {.code = {.at = TALLY_NOWHERE, .count = 1}, .unretired = context->any_unretired}};
     for (size_t i = 0; i < context->packed_count; i++) {
         run_tell(&walk, context->packed[i].number, context->packed[i].count);
+    }
+    if (context->sheet != NULL) {
+        sheet_look(runs, context->sheet);
     }
     for (uint32_t number = 0; context->sheet != NULL && number < runs->count; number++) {
         if (context->sheet->counts[number] != 0) {

@@ -90,7 +90,7 @@ enum status file_read(struct file *file, uint64_t limit_bytes, struct error *err
                         (uint64_t)end, limit_bytes);
     }
     file->size_bytes = (size_t)end;
-    file->bytes = malloc(file->size_bytes);
+    file->bytes = pages_alloc(file->size_bytes);
     if (file->bytes == NULL) {
         return error_set(error, STATUS_USAGE,
                          "%s: there is no host memory to read %zu bytes into; free some",

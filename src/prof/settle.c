@@ -96,7 +96,7 @@ static void order_invert(const struct order *order) {
 
 /* @return The array in the order; the old one is gone. */
 static void *order_apply(struct order *order, void *array, size_t size_bytes) {
-    uint8_t *moved = reallocarray(NULL, order->count + 1, size_bytes);
+    uint8_t *moved = pages_alloc((order->count + (size_t)1) * size_bytes);
     ensure(moved != NULL);
     for (uint32_t i = 0; i < order->count; i++) {
         memcpy(moved + i * size_bytes, (uint8_t *)array + order->from[i] * size_bytes, size_bytes);
