@@ -151,6 +151,13 @@ static void space_change(void *owner, const struct space *space) {
     tally_stale(&machine->harts);
 }
 
+/* What was asked of code before its file was known is asked again. */
+static void space_gain(void *owner, const struct space *space) {
+    struct machine *machine = owner;
+    (void)space;
+    tally_stale(&machine->harts);
+}
+
 struct tally_watch tasks_follow(struct profiling *profiling) {
     struct machine *machine = profiling->machine;
     const struct symbol *init = symbols_find(profiling->symbols, "init_task", 0);
@@ -158,6 +165,7 @@ struct tally_watch tasks_follow(struct profiling *profiling) {
     profiling->view =
         linux_view_new(&(struct linux_guest){.read = guest_read,
                                              .change = space_change,
+                                             .gain = space_gain,
                                              .owner = machine,
                                              .init_task = init == NULL ? 0 : init->address,
                                              .hart_count = machine->harts.count});

@@ -128,6 +128,12 @@ void view_change(const struct linux_view *view, const struct memory *memory) {
     }
 }
 
+void view_gain(const struct linux_view *view, const struct memory *memory) {
+    if (view->guest.gain != NULL) {
+        view->guest.gain(view->guest.owner, &memory->space);
+    }
+}
+
 /* -- Processes --------------------------------------------------------------------------------- */
 
 static struct memory *memory_new(void) {
@@ -188,6 +194,7 @@ void memory_map(const struct linux_view *view, struct memory *memory, const stru
     if (range->start < range->end) {
         memory_unmap(view, memory, range->start, range->end);
         space_map(&memory->space, range);
+        view_gain(view, memory);
     }
 }
 
@@ -505,6 +512,9 @@ void linux_return(struct linux_view *view, const struct linux_border *border) {
     }
     if (task->process != NULL && task->process->memory != NULL) {
         task->process->memory->root = border->root;
+        if (task->process->memory->look_count > 0) {
+            looks_try(view, task->process, border->hart, false);
+        }
     }
 }
 
@@ -516,7 +526,7 @@ void linux_call(struct linux_view *view, const struct linux_border *border) {
     view->current[border->hart] = task;
     task->ran = true;
     if (task->process->memory != NULL && task->process->memory->look_count > 0) {
-        looks_try(view, task->process, border->hart);
+        looks_try(view, task->process, border->hart, true);
     }
     if (!call_matters(border->a[7])) {
         return;

@@ -132,8 +132,9 @@ const struct binary *view_binary(struct linux_view *view, const char *path, cons
 bool view_read_text(const struct linux_view *view, unsigned hart, uint64_t address,
                     char text[LINUX_PATH_CHARS]);
 
-/** Tells whoever looks that a space is about to change. */
+/** Tells whoever looks that a space is about to change; that it has more now. */
 void view_change(const struct linux_view *view, const struct memory *memory);
+void view_gain(const struct linux_view *view, const struct memory *memory);
 
 /** Takes what a process had away from it. */
 void process_leave_memory(const struct linux_view *view, struct process *process);
@@ -182,7 +183,7 @@ bool exec_seen(struct linux_view *view, struct task *task, const struct linux_bo
 
 /** Forgets the oldest when there are too many. */
 void look_add(struct memory *memory, const struct look *look);
-/** Looks at what is there by now. */
-void looks_try(struct linux_view *view, struct process *process, unsigned hart);
+/** Looks at what is there by now. @param calls  At a call: so many of them are enough. */
+void looks_try(struct linux_view *view, struct process *process, unsigned hart, bool calls);
 
 #endif

@@ -12,8 +12,9 @@
  * and the return goes to AT_ENTRY or into the interpreter.
  *
  * The headers' page is rarely there yet, since nothing has touched it. What is to be looked at
- * waits (struct look), and each call that the program makes is a new chance: before ld.so opens its
- * first library it has read all of these headers itself.
+ * waits (struct look), and each call that the program makes is a new chance, as is each return to
+ * it: when its first page is brought in, that of its headers mostly comes along; and before ld.so
+ * opens its first library it has read all of these headers itself.
  *
  * AT_EXECFN of a script is the script. What runs is argv[0] then, which the kernel has put before
  * the script's path.
@@ -191,7 +192,7 @@ bool exec_seen(struct linux_view *view, struct task *task, const struct linux_bo
                                 .address = vdso,
                                 .path = view_binary(view, "[vdso]", NULL, 0)->path});
     }
-    looks_try(view, process, border->hart);
+    looks_try(view, process, border->hart, false);
     return true;
 }
 
@@ -282,11 +283,14 @@ static void segments_map(const struct headers *headers, struct memory *memory,
 }
 
 /* The file is known by its build-id from now on, wherever it lies in this memory. */
-static void build_known(struct memory *memory, const struct binary *binary) {
+static void build_known(const struct linux_view *view, struct memory *memory,
+                        const struct binary *binary) {
     for (size_t i = 0; i < memory->space.count; i++) {
         struct range *range = &memory->space.ranges[i];
         if (range->binary->build_id_bytes == 0 && strcmp(range->binary->path, binary->path) == 0) {
             range->binary = binary;
+            memory->space.gains++;
+            view_gain(view, memory);
         }
     }
 }
@@ -301,7 +305,7 @@ static bool file_look(struct linux_view *view, struct memory *memory, const stru
     }
     const struct binary *binary = view_binary(view, look->path, build_id, build_id_bytes);
     if (look->kind == LOOK_BUILD) {
-        build_known(memory, binary);
+        build_known(view, memory, binary);
     } else {
         segments_map(headers, memory, binary);
     }
@@ -371,7 +375,7 @@ void look_add(struct memory *memory, const struct look *look) {
     memory->looks[memory->look_count++] = *look;
 }
 
-void looks_try(struct linux_view *view, struct process *process, unsigned hart) {
+void looks_try(struct linux_view *view, struct process *process, unsigned hart, bool calls) {
     struct memory *memory = process->memory;
     unsigned count = memory->look_count;
     memory->look_count = 0;
@@ -381,7 +385,8 @@ void looks_try(struct linux_view *view, struct process *process, unsigned hart) 
         struct headers headers = {.view = view, .hart = hart};
         bool done = looks[i].kind == LOOK_PROGRAM ? program_look(view, memory, &looks[i], &headers)
                                                   : elf_look(view, memory, &looks[i], &headers);
-        if (!done && looks[i].tries++ < TRIES_MAX) {
+        looks[i].tries += !done && calls;
+        if (!done && looks[i].tries <= TRIES_MAX) {
             look_add(memory, &looks[i]);
         }
     }

@@ -163,6 +163,7 @@ struct space {
     struct range *ranges;
     size_t count, room;
     uint32_t losses; /* times that something was taken away: until the next, what is there stays */
+    uint32_t gains;  /* times that something was added, or became known better */
 };
 
 void space_free(struct space *space);
@@ -214,6 +215,8 @@ struct linux_guest {
     bool (*read)(void *owner, unsigned hart, uint64_t address, void *bytes, size_t size_bytes);
     /** What lies in this space is about to change, or the space to go. May be NULL. */
     void (*change)(void *owner, const struct space *space);
+    /** Something was added to a space, or has become known better. May be NULL. */
+    void (*gain)(void *owner, const struct space *space);
     void *owner;
     uint64_t
         init_task; /* address of that symbol; 0: not known, then kernel threads have no names */

@@ -23,6 +23,7 @@ void space_copy(struct space *copy, const struct space *space) {
     copy->count = space->count;
     if (space->count > 0) {
         memcpy(copy->ranges, space->ranges, space->count * sizeof *space->ranges);
+        copy->gains++;
     }
 }
 
@@ -85,6 +86,7 @@ void space_map(struct space *space, const struct range *range) {
     size_t idx = idx_of(space, range->start);
     ranges_replace(space, idx, 0, 1);
     space->ranges[idx] = *range;
+    space->gains++;
 }
 
 const struct range *space_at(const struct space *space, uint64_t address) {

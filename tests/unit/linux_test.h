@@ -31,7 +31,7 @@ struct guest {
     struct region regions[REGIONS_MAX];
     unsigned region_count;
     uint64_t root; /* in force */
-    unsigned changes;
+    unsigned changes, gains;
     const struct space *changed; /* last */
     uint64_t sp, pc;             /* of who comes next */
 };
@@ -59,11 +59,18 @@ static inline void guest_changes(void *owner, const struct space *space) {
     guest->changed = space;
 }
 
+static inline void guest_gains(void *owner, const struct space *space) {
+    struct guest *guest = owner;
+    (void)space;
+    guest->gains++;
+}
+
 static inline struct guest *guest_new(uint64_t init_task) {
     struct guest *guest = calloc(1, sizeof *guest);
     assert_non_null(guest);
     guest->view = linux_view_new(&(struct linux_guest){.read = guest_read,
                                                        .change = guest_changes,
+                                                       .gain = guest_gains,
                                                        .owner = guest,
                                                        .init_task = init_task,
                                                        .hart_count = 4});

@@ -81,6 +81,28 @@ static void test_headers_are_read_when_they_are_there(void **state) {
 }
 
 /* klibc's interpreter is linked to where it lies, so it has no base. */
+/* As from a page fault, which is no call. */
+static void test_headers_are_looked_for_at_returns(void **state) {
+    (void)state;
+    enum { RETURNS = 1000 }; /* more than calls that are waited for */
+    struct guest *guest = guest_new(0);
+    struct program_plan plan = init_plan;
+    plan.program = 0x55550000;
+    plan.lazy = true;
+    struct region *program = program_begin(guest, INIT, ROOT, &plan);
+    const struct linux_process *init = process_now(guest);
+    for (int i = 0; i < RETURNS; i++) {
+        comes(guest, INIT, 0);
+    }
+    assert_int_equal(init->space->count, 0);
+    program->there = true;
+    comes(guest, INIT, 0);
+    assert_mapped(init, 0x55550010, "/sbin/init", 0x10, 0x11);
+    assert_int_not_equal(guest->gains, 0); /* which is told */
+    assert_int_equal(guest->gains, init->space->gains);
+    guest_free(guest);
+}
+
 static void test_interpreters_may_have_no_base(void **state) {
     (void)state;
     struct guest *guest = guest_new(0);
@@ -641,6 +663,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_program_has_a_name),
         cmocka_unit_test(test_headers_are_read_when_they_are_there),
+        cmocka_unit_test(test_headers_are_looked_for_at_returns),
         cmocka_unit_test(test_interpreters_may_have_no_base),
         cmocka_unit_test(test_scripts_run_in_their_interpreter),
         cmocka_unit_test(test_exec_begins_a_new_program_of_the_same_number),

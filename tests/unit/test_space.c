@@ -98,10 +98,26 @@ static void test_empty_spaces_hold_nothing(void **state) {
     space_free(&copy);
 }
 
+static void test_what_is_added_is_seen(void **state) {
+    (void)state;
+    struct space space = {0}, copy = {0};
+    space_copy(&copy, &space);
+    assert_int_equal(copy.gains, 0); /* as those that begin */
+    space_map(&space, &(struct range){10, 20, 0, &binaries[0]});
+    assert_int_equal(space.gains, 1);
+    space_unmap(&space, 12, 14);
+    assert_int_equal(space.gains, 1);
+    space_copy(&copy, &space);
+    assert_int_equal(copy.gains, 1);
+    space_free(&space);
+    space_free(&copy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_mappings_agree_with_an_array),
         cmocka_unit_test(test_empty_spaces_hold_nothing),
+        cmocka_unit_test(test_what_is_added_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
