@@ -194,6 +194,15 @@ static const char *file_read(ext2_file_t file, uint8_t **bytes, size_t *size_byt
     return NULL;
 }
 
+bool ext_disk_number(struct ext_disk *disk, const char *path, uint64_t *number) {
+    ext2_ino_t found;
+    if (ext2fs_namei_follow(disk->files, EXT2_ROOT_INO, EXT2_ROOT_INO, path, &found) != 0) {
+        return false;
+    }
+    *number = found;
+    return true;
+}
+
 const char *ext_disk_read(struct ext_disk *disk, const char *path, uint8_t **bytes,
                           size_t *size_bytes) {
     ext2_ino_t number;

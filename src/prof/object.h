@@ -32,6 +32,8 @@ enum status ext_disk_open(const char *path, struct ext_disk **disk, struct error
 enum status ext_disk_look(struct ext_disk *disk, struct error *error);
 /** NULL is fine. */
 void ext_disk_close(struct ext_disk *disk);
+/** The file system's number of the file at a path. @return false: there is none. */
+bool ext_disk_number(struct ext_disk *disk, const char *path, uint64_t *number);
 /** As object_read(), for the file at a path in the image; links are followed inside it. */
 const char *ext_disk_read(struct ext_disk *disk, const char *path, uint8_t **bytes,
                           size_t *size_bytes);

@@ -202,6 +202,34 @@ void sysroot_free(struct sysroot *sysroot);
  */
 struct place sysroot_at(struct sysroot *sysroot, const struct binary *binary, uint64_t offset);
 
+/* What is known of a file before any process has it mapped. */
+
+/** A file in the sysroot, as it was when it was read. */
+struct program;
+
+/** The file at a guest's path, which is read now. Paths that lead to one file give one program. It
+ * lasts as long as the sysroot. */
+const struct program *sysroot_program(struct sysroot *sysroot, const char *path);
+/** Why it has no symbols: one line, as of sysroot_defect(). @return NULL: nothing is wrong. */
+const char *program_defect(const struct program *program);
+/** Its symbols, at the addresses that it is linked to. */
+const struct symbols *program_symbols(const struct program *program);
+/** How far into the file lies what is linked to lie there. @return false: it is in no part of the
+ * file. */
+bool program_offset(const struct program *program, uint64_t address, uint64_t *offset);
+
+/** What a file that a process has mapped is to a program. */
+enum program_match {
+    PROGRAM_OTHER,   /* another file */
+    PROGRAM_REBUILT, /* at its path, but another build of it */
+    PROGRAM_SAME
+};
+
+/** By their build-ids, if both have one: then paths may differ, as by links. Else by their paths,
+ * and by where these lead to in the sysroot. */
+enum program_match sysroot_match(const struct sysroot *sysroot, const struct program *program,
+                                 const struct binary *binary);
+
 /** Why there are no symbols for some binaries: one line each, of printable characters, in the order
  * in which they were asked for. @return NULL when @p idx is not below their number. */
 const char *sysroot_defect(const struct sysroot *sysroot, size_t idx);

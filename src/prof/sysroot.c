@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct program {
     struct program *next;
     struct binary binary; /* its path is ours */
     const char *module;   /* end of the path */
+    struct binary there;  /* the build-id that the sysroot's file has */
     struct symbols *symbols;
     struct part parts[ELF_SEGMENTS_MAX];
     unsigned part_count;
@@ -112,6 +114,29 @@ static const char *file_read_inside(const struct sysroot *sysroot, const char *p
     return defect;
 }
 
+/* What tells a file from others. */
+struct identity {
+    uint64_t device, number;
+};
+
+static bool file_identify(const struct sysroot *sysroot, const char *path,
+                          struct identity *identity) {
+    *identity = (struct identity){0};
+    if (sysroot->disk != NULL) {
+        return ext_disk_number(sysroot->disk, path, &identity->number);
+    }
+    struct stat there;
+    int descriptor = file_open_inside(sysroot, path);
+    bool known = descriptor >= 0 && fstat(descriptor, &there) == 0;
+    if (known) {
+        *identity = (struct identity){there.st_dev, there.st_ino};
+    }
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return known;
+}
+
 /* -- Programs ---------------------------------------------------------------------------------- */
 
 enum { HEX_CHARS_MAX = 2 * BUILD_ID_BYTES_MAX + 1 };
@@ -133,14 +158,19 @@ static void defect_set(struct program *program, const char *defect) {
     }
 }
 
+static bool both_known(const struct binary *a, const struct binary *b) {
+    return a->build_id_bytes != 0 && b->build_id_bytes != 0;
+}
+
+static bool ids_same(const struct binary *a, const struct binary *b) {
+    return a->build_id_bytes == b->build_id_bytes &&
+           memcmp(a->build_id, b->build_id, a->build_id_bytes) == 0;
+}
+
 /* Is the file the one that the guest has? Where either has no id, nothing speaks against it. */
-static bool same_build(struct program *program, const struct elf *elf) {
-    struct binary there = {0};
-    const struct binary *guest = &program->binary;
-    there.build_id_bytes = elf_build_id(elf, there.build_id);
-    if (there.build_id_bytes == 0 || guest->build_id_bytes == 0 ||
-        (there.build_id_bytes == guest->build_id_bytes &&
-         memcmp(there.build_id, guest->build_id, there.build_id_bytes) == 0)) {
+static bool same_build(struct program *program) {
+    const struct binary *guest = &program->binary, *there = &program->there;
+    if (!both_known(guest, there) || ids_same(guest, there)) {
         return true;
     }
     char wanted[HEX_CHARS_MAX], found[HEX_CHARS_MAX];
@@ -148,7 +178,7 @@ static bool same_build(struct program *program, const struct elf *elf) {
     snprintf(
         defect, sizeof defect,
         "the guest has build %s, the sysroot %s; give the sysroot that the guest was made from",
-        hex_of(guest, wanted), hex_of(&there, found));
+        hex_of(guest, wanted), hex_of(there, found));
     defect_set(program, defect);
     return false;
 }
@@ -175,14 +205,12 @@ static enum status symbols_read(struct program *program, const uint8_t *bytes, s
 /* Distributions put what they strip from a file where its build-id says. */
 static bool debug_file_read(const struct sysroot *sysroot, struct program *program,
                             const struct elf *elf) {
-    struct binary there = {0};
     size_t size_bytes;
-    there.build_id_bytes = elf_build_id(elf, there.build_id);
-    if (there.build_id_bytes < 2 || elf_section(elf, ".symtab", &size_bytes) != NULL) {
+    if (program->there.build_id_bytes < 2 || elf_section(elf, ".symtab", &size_bytes) != NULL) {
         return false;
     }
     char hex[HEX_CHARS_MAX], path[64 + HEX_CHARS_MAX];
-    hex_of(&there, hex);
+    hex_of(&program->there, hex);
     snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%.2s/%s.debug", hex, hex + 2);
     uint8_t *bytes;
     if (file_read_inside(sysroot, path, &bytes, &size_bytes) != NULL) {
@@ -201,9 +229,10 @@ static void program_parse(const struct sysroot *sysroot, struct program *program
         defect_set(program, defect);
         return;
     }
+    program->there.build_id_bytes = elf_build_id(&elf, program->there.build_id);
     if (elf.machine != EM_RISCV) {
         defect_set(program, "is for another machine; give a sysroot for RISC-V");
-    } else if (same_build(program, &elf)) {
+    } else if (same_build(program)) {
         parts_note(program, &elf, bytes);
         if (!debug_file_read(sysroot, program, &elf)) {
             (void)symbols_read(program, bytes, size_bytes); /* it is sound, as we know by now */
@@ -229,8 +258,7 @@ static void program_read(const struct sysroot *sysroot, struct program *program)
 }
 
 static bool same_binary(const struct binary *a, const struct binary *b) {
-    return a->build_id_bytes == b->build_id_bytes && strcmp(a->path, b->path) == 0 &&
-           memcmp(a->build_id, b->build_id, a->build_id_bytes) == 0;
+    return ids_same(a, b) && strcmp(a->path, b->path) == 0;
 }
 
 static const char *module_of(const char *path) {
@@ -274,6 +302,57 @@ struct place sysroot_at(struct sysroot *sysroot, const struct binary *binary, ui
     }
     return nameless;
 }
+
+/* -- Before a process has it mapped ------------------------------------------------------------ */
+
+const char *program_defect(const struct program *program) {
+    return program->defect;
+}
+
+const struct symbols *program_symbols(const struct program *program) {
+    return program->symbols;
+}
+
+bool program_offset(const struct program *program, uint64_t address, uint64_t *offset) {
+    for (unsigned i = 0; i < program->part_count; i++) {
+        const struct part *part = &program->parts[i];
+        if (address >= part->address && address - part->address < part->size_bytes) {
+            *offset = part->offset + (address - part->address);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum program_match sysroot_match(const struct sysroot *sysroot, const struct program *program,
+                                 const struct binary *binary) {
+    bool path_same = strcmp(program->binary.path, binary->path) == 0;
+    struct identity one, other;
+    if (binary->path[0] != '/') {
+        return PROGRAM_OTHER;
+    }
+    if (both_known(&program->there, binary)) {
+        return ids_same(&program->there, binary) ? PROGRAM_SAME
+               : path_same                       ? PROGRAM_REBUILT
+                                                 : PROGRAM_OTHER;
+    }
+    bool same = path_same || (file_identify(sysroot, program->binary.path, &one) &&
+                              file_identify(sysroot, binary->path, &other) &&
+                              one.device == other.device && one.number == other.number);
+    return same ? PROGRAM_SAME : PROGRAM_OTHER;
+}
+
+const struct program *sysroot_program(struct sysroot *sysroot, const char *path) {
+    const struct binary binary = {.path = path};
+    for (const struct program *known = sysroot->programs; known != NULL; known = known->next) {
+        if (known->defect == NULL && sysroot_match(sysroot, known, &binary) == PROGRAM_SAME) {
+            return known;
+        }
+    }
+    return program_of(sysroot, &binary);
+}
+
+/* -- What was wrong ---------------------------------------------------------------------------- */
 
 const char *sysroot_defect(const struct sysroot *sysroot, size_t idx) {
     for (struct program *program = sysroot->programs; program != NULL; program = program->next) {

@@ -77,6 +77,7 @@ static int setup(void **state) {
     bytes_write(folder, "/root/usr/bin/script", "#!/bin/sh\n", 10);
     link_make(folder, "/usr/lib", "/root/lib"); /* absolute: from the guest's root */
     link_make(folder, "libz.so.1.3", "/root/usr/lib/libz.so.1");
+    link_make(folder, "tool", "/root/usr/bin/alias");
     link_make(folder, "../../../../../../secret", "/root/usr/bin/secret");
     *state = folder;
     return 0;
@@ -185,6 +186,49 @@ static void test_what_is_no_file_has_no_symbols(void **state) {
     sysroot_free(NULL);
 }
 
+/* Asked by its path, before the guest has it. */
+static void assert_program(struct sysroot *sysroot) {
+    const struct program *tool = sysroot_program(sysroot, "/usr/bin/tool");
+    const struct symbol *work = symbols_find(program_symbols(tool), "work", 0);
+    uint64_t offset;
+    assert_null(program_defect(tool));
+    assert_non_null(work);
+    assert_true(program_offset(tool, work->address, &offset));
+    assert_int_equal(offset, CODE);
+    assert_false(program_offset(tool, ELF_FILE_ADDRESS - 1, &offset));
+    assert_false(program_offset(tool, ELF_FILE_ADDRESS + sizeof(struct elf_file), &offset));
+    assert_ptr_equal(sysroot_program(sysroot, "/usr/bin/alias"), tool); /* which leads there */
+
+    static const struct {
+        struct binary binary;
+        enum program_match match;
+    } cases[] = {
+        {{"/usr/bin/tool", {0x11, 1, 2, 3, 4, 5, 6, 7}, 8}, PROGRAM_SAME},
+        {{"/elsewhere", {0x11, 1, 2, 3, 4, 5, 6, 7}, 8}, PROGRAM_SAME},
+        {{"/usr/bin/tool", {0x12, 1, 2, 3, 4, 5, 6, 7}, 8}, PROGRAM_REBUILT},
+        {{"/usr/bin/alias", {0x12, 1, 2, 3, 4, 5, 6, 7}, 8}, PROGRAM_OTHER},
+        {{"/usr/bin/tool", {0}, 0}, PROGRAM_SAME}, /* no id */
+        {{"/usr/bin/alias", {0}, 0}, PROGRAM_SAME},
+        {{"/usr/bin/stripped", {0}, 0}, PROGRAM_OTHER},
+        {{"/usr/bin/none", {0}, 0}, PROGRAM_OTHER},
+        {{"[anon]", {0}, 0}, PROGRAM_OTHER},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(sysroot_match(sysroot, tool, &cases[i].binary), cases[i].match);
+    }
+    assert_string_equal(program_defect(sysroot_program(sysroot, "/usr/bin/none")),
+                        "/usr/bin/none: is not in the sysroot; put it there to see its functions");
+    const struct program *stripped = sysroot_program(sysroot, "/usr/bin/stripped");
+    assert_null(program_defect(stripped));
+    assert_int_equal(symbols_count(program_symbols(stripped)), 0);
+}
+
+static void test_files_are_known_before_the_guest_has_them(void **state) {
+    struct sysroot *sysroot = sysroot_of(state);
+    assert_program(sysroot);
+    sysroot_free(sysroot);
+}
+
 static const char *disk_make(const struct folder *folder, char path[PATH_MAX]) {
     char command[PATH_MAX];
     snprintf(command, sizeof command,
@@ -220,6 +264,10 @@ static void test_disks_have_files_too(void **state) {
         assert_null(sysroot_at(sysroot, &binary, CODE).symbol);
         assert_string_equal(sysroot_defect(sysroot, i), defects[i]);
     }
+    sysroot_free(sysroot);
+    assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_OK);
+    assert_int_equal(sysroot_look(sysroot, &error), STATUS_OK);
+    assert_program(sysroot);
     sysroot_free(sysroot);
     snprintf(path, sizeof path, "disk:%.3000s/secret", folder->path);
     assert_int_equal(sysroot_open(path, &sysroot, &error), STATUS_OK);
@@ -302,6 +350,7 @@ int main(void) {
         cmocka_unit_test(test_reads_what_was_stripped_from_beside),
         cmocka_unit_test(test_says_once_what_does_not_fit),
         cmocka_unit_test(test_what_is_no_file_has_no_symbols),
+        cmocka_unit_test(test_files_are_known_before_the_guest_has_them),
         cmocka_unit_test(test_disks_have_files_too),
         cmocka_unit_test(test_damaged_disks_are_told),
         cmocka_unit_test(test_paths_are_no_commands),
