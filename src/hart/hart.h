@@ -201,7 +201,7 @@ void notices_end(struct harts *harts);
 /**
  * One more, in any space. To be called between turns, or while something is told.
  * @param what  Bits, not 0; those of one address add up.
- * @return false: there are too many.
+ * @return false: there are too many (2^20).
  */
 bool notices_add(struct harts *harts, vaddr address, uint64_t what);
 

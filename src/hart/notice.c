@@ -18,7 +18,7 @@
 #include "hart/code.h"
 #include "hart/mmu.h"
 
-enum { BUCKETS = 1 << 12, NOTICES_MAX = 1 << 16, ROOM_FIRST = 64 };
+enum { BUCKET_BITS = 16, BUCKETS = 1 << BUCKET_BITS, NOTICES_MAX = 1 << 20, ROOM_FIRST = 64 };
 
 struct notice {
     vaddr address;
@@ -36,7 +36,7 @@ struct notices {
 
 static uint32_t *bucket_of(struct notices *notices, vaddr address) {
     uint64_t mixed = (address >> PAGE_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
-    return &notices->buckets[mixed >> 52 & (BUCKETS - 1)];
+    return &notices->buckets[mixed >> (64 - BUCKET_BITS)];
 }
 
 static struct notice *notice_find(struct notices *notices, vaddr address) {
