@@ -50,6 +50,7 @@ test | soak) suites="
     boot-symbols  tests/boot/symbols.sh
     boot-names    tests/boot/names.sh
     boot-marks    tests/boot/marks.sh
+    boot-probes   tests/boot/probes.sh
     share         tests/share/run.sh
     report        tests/report/run.sh
     boot-ends     tests/boot/run.sh ends $tier

@@ -221,6 +221,12 @@ static enum status profile_check(const struct run_options *options, struct error
         return conflict(error, "--sysroot",
                         "names the programs of a Linux guest, and there is no --kernel; drop it");
     }
+    for (unsigned i = 0; i < options->profile_plan.probe_count; i++) {
+        if (options->sysroot == NULL && probe_is_user(options->profile_plan.probes[i])) {
+            return conflict(error, "--probe FILE:SYMBOL",
+                            "needs --sysroot, which has the file, and so where the function is");
+        }
+    }
     enum status status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK && i < options->profile_plan.window_count; i++) {
         const struct window *window = &options->profile_plan.windows[i];

@@ -498,8 +498,12 @@ static enum status take_probe(struct run_options *options, const struct option_r
         return error_set(error, STATUS_USAGE, "--%s: more than %d; drop some", row->name,
                          PROBES_MAX);
     }
-    if (value[0] == '\0') {
-        return bad_value(row, value, "the name of a function", error);
+    const char *colon = strrchr(value, ':');
+    bool whole = colon == NULL ? value[0] != '\0' && !probe_is_user(value)
+                               : colon != value && colon[1] != '\0' && strchr(colon, '/') == NULL;
+    if (!whole) {
+        return bad_value(row, value, "the name of a function, SYMBOL, FILE:SYMBOL or MODULE:SYMBOL",
+                         error);
     }
     plan->probes[plan->probe_count++] = value;
     return STATUS_OK;

@@ -103,7 +103,7 @@ enum status profile_begin(struct machine *machine, const struct run_options *opt
 }
 
 /** One line for all windows that the run did not come to. */
-static void missed_tell(const struct machine *machine, const struct run_options *options) {
+static void windows_missed_tell(const struct machine *machine, const struct run_options *options) {
     unsigned missed = machine_windows_missed(machine);
     if (missed > 0) {
         char from[DESTINATION_CHARS], to[DESTINATION_CHARS], others[64] = "";
@@ -121,6 +121,14 @@ static void missed_tell(const struct machine *machine, const struct run_options 
     }
 }
 
+/** One line for each probe that measured nothing because there was nothing of it. */
+static void probes_missed_tell(const struct machine *machine) {
+    char line[PROBE_LINE_CHARS];
+    for (unsigned i = 0; machine_probes_missed(machine, i, line); i++) {
+        fprintf(stderr, "sandglass: %s\n", line);
+    }
+}
+
 enum status profile_write(struct machine *machine, const struct run_options *options,
                           const struct machine_exit *end, struct error *error) {
     if (machine->profiling == NULL) { /* profile_begin() has failed */
@@ -128,7 +136,8 @@ enum status profile_write(struct machine *machine, const struct run_options *opt
     }
     struct profile *profile = profile_new();
     struct buffer bytes = {0};
-    missed_tell(machine, options);
+    windows_missed_tell(machine, options);
+    probes_missed_tell(machine);
     run_tell(machine, options, end, profile);
     machine_profile_tell(machine, profile);
     names_defects_tell(options);

@@ -16,7 +16,13 @@
  * 4. A tail call has the ra and sp of whoever made it: both end together.
  * 5. Markers and functions nest in each other, but none ends the other.
  * 6. Steps are the strand's own: what others execute while it sleeps or waits is not in it. VIRTUAL
- *    passes for all. */
+ *    passes for all.
+ * 7. Where functions of users' files lie is up to processes (user_probes.c), and those of a
+ *    kernel's modules are looked for when a module has been loaded. A user's frames are of one
+ *    process: what begins after an exec is inside none of them.
+ * 8. A user's first instruction may fault, and is then noticed once more when its page is there:
+ *    that is the same call. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +41,15 @@ enum {
 
 #define NODE_NONE UINT32_MAX
 #define STRAND_SHARED UINT32_MAX
-/** Of what is noticed: a call may return to here. The other bits are 1 + index of an entry. */
-#define NOTICE_BACK ((uint64_t)1 << 63)
 
 enum frame_kind { FRAME_PROBE, FRAME_MARKER, FRAME_WAKE };
 
+/** System calls that load a module. @spec Linux, include/uapi/asm-generic/unistd.h */
+enum { LINUX_INIT_MODULE = 105, LINUX_FINIT_MODULE = 273, LOADS_MAX = 256 };
+
 struct entry {
     vaddr address;
-    uint64_t size_bytes;
-    unsigned probe;
-    bool looked, loops; /* its code was looked at; a jump in it leads to its beginning */
+    struct probe_entry entry;
 };
 
 /** What was begun and not ended. */
@@ -52,7 +57,8 @@ struct frame {
     uint32_t node; /* NODE_NONE: of a wake-up */
     uint16_t number;
     uint8_t kind;
-    vaddr ra, sp; /* of a function */
+    vaddr ra, sp;     /* of a function */
+    uint32_t process; /* of a user's function: 1 + index; else 0 */
     uint64_t steps;
     vtime ns;
     uint64_t key; /* of a wake-up: of the task that is woken */
@@ -86,7 +92,14 @@ struct probes {
     struct node *nodes; /* NODES_MAX, and as many as others can have: memory is the host's until it
                            is touched */
     uint32_t node_count;
-    uint64_t *since; /* by hart: position at which the present strand came to it */
+    uint64_t *since;           /* by hart: position at which the present strand came to it */
+    uint64_t *back;            /* by hart: position at which it came back to user mode last */
+    struct user_probes *user;  /* NULL: there are none */
+    bool modules;              /* some are of modules */
+    bool loaded;               /* modules may have been loaded since they were looked for */
+    uint64_t loads[LOADS_MAX]; /* tasks that load one, as their kernel keeps them */
+    unsigned load_count;
+    uint64_t homeless; /* places for which there was no room */
 };
 
 /* -- Counting ---------------------------------------------------------------------------------- */
@@ -186,17 +199,25 @@ static void frame_end(struct probes *probes, const struct hart *hart, uint32_t s
                          (uint64_t)max_i64(ns, 0));
 }
 
+/** 1 + index of the process whose code the hart executes; 0: none. */
+static uint32_t process_here(const struct probes *probes, const struct hart *hart) {
+    const struct linux_view *view = probes->profiling->view;
+    const struct linux_task *task =
+        view == NULL || hart->priv != PRIV_U ? NULL : linux_current(view, hart->id);
+    return task == NULL || task->process == NULL ? 0 : task->process->idx + 1;
+}
+
 /* -- Functions --------------------------------------------------------------------------------- */
 
-/** Does a jump in a function lead to its first instruction? */
-static bool entry_loops(struct hart *hart, const struct entry *entry) {
+/** Does a jump in a function lead to its first instruction, which the hart is about to execute? */
+static bool entry_loops(struct hart *hart, const struct probe_entry *entry) {
     const struct ram *ram = &hart->harts->bus->ram;
     uint64_t size_bytes = min_u64(entry->size_bytes, CODE_BYTES_MAX);
     for (uint64_t at = 0; at < size_bytes;) {
         uint16_t half[2] = {0};
         paddr from;
         for (unsigned i = 0; i < 2; i++) {
-            if (mmu_peek(hart, entry->address + at + 2 * i, &from)) {
+            if (mmu_peek(hart, hart->pc + at + 2 * i, &from)) {
                 (void)ram_read(ram, from, &half[i], sizeof half[i]);
             }
         }
@@ -212,20 +233,26 @@ static bool entry_loops(struct hart *hart, const struct entry *entry) {
     return false;
 }
 
+/** Has the hart executed nothing, or one instruction, since it came back to user mode? */
+static bool just_back(const struct probes *probes, const struct hart *hart) {
+    return hart->priv == PRIV_U && hart->clock->steps - probes->back[hart->id] <= 1;
+}
+
 /** The same call is here again. @return It goes on; else it has been left. */
-static bool call_again(struct probes *probes, struct hart *hart, struct entry *entry,
+static bool call_again(struct probes *probes, struct hart *hart, struct probe_entry *entry,
                        struct strand *strand) {
+    uint32_t process = process_here(probes, hart);
     for (unsigned i = strand->count; i-- > 0;) {
         const struct frame *frame = &strand->frames[i];
         if (frame->kind == FRAME_MARKER || frame->number != entry->probe ||
-            frame->ra != hart->x[1] || frame->sp != hart->x[2]) {
+            frame->ra != hart->x[1] || frame->sp != hart->x[2] || frame->process != process) {
             continue;
         }
         if (!entry->looked) {
             entry->looked = true;
             entry->loops = entry_loops(hart, entry);
         }
-        if (entry->loops) {
+        if (entry->loops || just_back(probes, hart)) {
             return true;
         }
         while (strand->count > i) {
@@ -236,29 +263,49 @@ static bool call_again(struct probes *probes, struct hart *hart, struct entry *e
     return false;
 }
 
-static void function_enter(struct probes *probes, struct hart *hart, struct entry *entry) {
-    uint32_t strand = tasks_strand(probes->profiling, hart);
-    struct frame frame = {.number = (uint16_t)entry->probe,
-                          .kind = entry->probe == WAKES ? FRAME_WAKE : FRAME_PROBE,
-                          .ra = hart->x[1],
-                          .sp = hart->x[2],
-                          .key = hart->x[10]};
-    if (!call_again(probes, hart, entry, strand_of(probes, strand))) {
-        frame_begin(probes, hart, strand, &frame);
-        (void)notices_add(hart->harts, frame.ra, NOTICE_BACK);
+/** Functions of programs that the task ran before an exec are open for ever. */
+static void programs_leave(struct probes *probes, struct strand *strand, uint32_t process) {
+    unsigned end = strand->count;
+    strand->count = 0;
+    for (unsigned i = 0; i < end; i++) {
+        struct frame frame = strand->frames[i];
+        if (frame.process != 0 && frame.process != process) {
+            frame_open(probes, &frame);
+        } else {
+            strand->frames[strand->count++] = frame;
+        }
     }
 }
 
-static bool returns_here(const struct frame *frame, const struct hart *hart) {
-    return frame->kind != FRAME_MARKER && frame->ra == hart->pc && frame->sp == hart->x[2];
+static void function_enter(struct probes *probes, struct hart *hart, struct probe_entry *entry) {
+    uint32_t strand = tasks_strand(probes->profiling, hart);
+    struct frame frame = {.number = entry->probe,
+                          .kind = entry->probe == WAKES ? FRAME_WAKE : FRAME_PROBE,
+                          .ra = hart->x[1],
+                          .sp = hart->x[2],
+                          .process = process_here(probes, hart),
+                          .key = hart->x[10]};
+    if (frame.process != 0) {
+        programs_leave(probes, strand_of(probes, strand), frame.process);
+    }
+    if (!call_again(probes, hart, entry, strand_of(probes, strand))) {
+        frame_begin(probes, hart, strand, &frame);
+        probes->homeless += !notices_add(hart->harts, frame.ra, NOTICE_BACK);
+    }
+}
+
+static bool returns_here(const struct frame *frame, const struct hart *hart, uint32_t process) {
+    return frame->kind != FRAME_MARKER && frame->ra == hart->pc && frame->sp == hart->x[2] &&
+           frame->process == process;
 }
 
 static void function_leave(struct probes *probes, const struct hart *hart) {
     uint32_t number = tasks_strand(probes->profiling, hart);
     struct strand *strand = strand_of(probes, number);
+    uint32_t process = process_here(probes, hart);
     unsigned from = strand->count;
     for (unsigned i = strand->count; i-- > 0;) {
-        from = returns_here(&strand->frames[i], hart) ? i : from;
+        from = returns_here(&strand->frames[i], hart, process) ? i : from;
     }
     unsigned end = strand->count;
     strand->count = from;
@@ -266,7 +313,7 @@ static void function_leave(struct probes *probes, const struct hart *hart) {
         struct frame *frame = &strand->frames[i];
         if (frame->kind == FRAME_MARKER) {
             strand->frames[strand->count++] = *frame;
-        } else if (returns_here(frame, hart)) {
+        } else if (returns_here(frame, hart, process)) {
             frame_end(probes, hart, number, frame);
         } else {
             frame_open(probes, frame);
@@ -316,12 +363,17 @@ static void marker_look(struct probes *probes, const struct hart *hart, uint32_t
 
 static void noticed(void *owner, struct hart *hart, uint64_t what, uint32_t marker) {
     struct probes *probes = owner;
-    uint64_t entry = what & ~NOTICE_BACK;
+    uint64_t entry = what & ~(NOTICE_BACK | NOTICE_USER);
+    bool user = (what & NOTICE_USER) != 0 && hart->priv == PRIV_U;
+    struct probe_entry *there = user ? user_probes_at(probes->user, hart) : NULL;
     if ((what & NOTICE_BACK) != 0) {
         function_leave(probes, hart);
     }
     if (entry != 0) {
-        function_enter(probes, hart, &probes->entries[entry - 1]);
+        function_enter(probes, hart, &probes->entries[entry - 1].entry);
+    }
+    if (there != NULL) {
+        function_enter(probes, hart, there);
     }
     if (marker != 0) {
         marker_look(probes, hart, marker);
@@ -331,27 +383,45 @@ static void noticed(void *owner, struct hart *hart, uint64_t what, uint32_t mark
 /* -- Setting ----------------------------------------------------------------------------------- */
 
 static bool entry_add(struct probes *probes, const struct entry *entry) {
-    if (probes->entry_count == ENTRIES_MAX) {
-        return false;
-    }
     for (unsigned i = 0; i < probes->entry_count; i++) {
         if (probes->entries[i].address == entry->address) {
             return false;
         }
     }
+    if (probes->entry_count == ENTRIES_MAX) {
+        probes->homeless++;
+        return false;
+    }
     probes->entries[probes->entry_count++] = *entry;
     return notices_add(&probes->profiling->machine->harts, entry->address, probes->entry_count);
 }
 
-/** @return How many places the name has that had none before. */
+/** Is it of the module? There - and _ are one. @param module  Not ended; NULL: any will do. */
+static bool is_of(const struct symbol *symbol, const char *module, size_t chars) {
+    bool same = module == NULL || strlen(symbol->module) == chars;
+    for (size_t i = 0; module != NULL && same && i < chars; i++) {
+        char wanted = module[i] == '-' ? '_' : module[i];
+        char found = symbol->module[i] == '-' ? '_' : symbol->module[i];
+        same = wanted == found;
+    }
+    return same;
+}
+
+/** @param name  SYMBOL or MODULE:SYMBOL. @return How many places it has that had none before. */
 static unsigned entries_add(struct probes *probes, const char *name, unsigned probe) {
     const struct symbols *symbols = probes->profiling->symbols;
+    const char *colon = strchr(name, ':');
+    const char *module = colon == NULL ? NULL : name;
+    size_t chars = colon == NULL ? 0 : (size_t)(colon - name);
     const struct symbol *symbol;
     unsigned count = 0;
+    name = colon == NULL ? name : colon + 1;
     for (size_t i = 0; (symbol = symbols_find(symbols, name, i)) != NULL; i++) {
-        count += entry_add(probes, &(struct entry){.address = symbol->address,
-                                                   .size_bytes = symbol->size_bytes,
-                                                   .probe = probe});
+        if (is_of(symbol, module, chars)) {
+            count += entry_add(probes, &(struct entry){.address = symbol->address,
+                                                       .entry = {.size_bytes = symbol->size_bytes,
+                                                                 .probe = (uint16_t)probe}});
+        }
     }
     return count;
 }
@@ -361,6 +431,15 @@ static enum status probe_add(struct probes *probes, const char *name, unsigned p
     const struct symbols *symbols = probes->profiling->symbols;
     const char *near[NEAR_MAX];
     probes->names[probe] = name;
+    if (probe_is_user(name)) {
+        probes->user = probes->user == NULL ? user_probes_new(probes->profiling) : probes->user;
+        return user_probes_add(probes->user, name, probe, error);
+    }
+    if (strchr(name, ':') != NULL && probes->profiling->view != NULL) {
+        probes->modules = probes->loaded = true; /* a snapshot's are there from the start */
+        (void)entries_add(probes, name, probe);
+        return STATUS_OK;
+    }
     if (symbols_find(symbols, name, 0) == NULL) {
         size_t count = symbols_near(symbols, name, near, NEAR_MAX);
         return error_set(error, STATUS_USAGE, "--probe %.100s: there is no such symbol; %s%.100s%s",
@@ -389,8 +468,9 @@ enum status probes_begin(struct profiling *profiling, struct error *error) {
         probes->profiling = profiling;
         probes->nodes = calloc(NODES_MAX + OTHERS_MAX, sizeof *probes->nodes);
         probes->since = calloc(machine->harts.count, sizeof *probes->since);
+        probes->back = calloc(machine->harts.count, sizeof *probes->back);
     }
-    if (probes == NULL || probes->nodes == NULL || probes->since == NULL ||
+    if (probes == NULL || probes->nodes == NULL || probes->since == NULL || probes->back == NULL ||
         !notices_begin(&machine->harts, noticed, probes, plan->markers)) {
         return error_set(error, STATUS_USAGE, "profile: out of memory; free some and try again");
     }
@@ -414,11 +494,106 @@ void probes_free(struct probes *probes) {
         free(probes->strands);
         free(probes->nodes);
         free(probes->since);
+        free(probes->back);
+        user_probes_free(probes->user);
         free(probes);
     }
 }
 
+/* -- The border of user mode ------------------------------------------------------------------- */
+
+void probes_call(struct probes *probes, const struct hart *hart) {
+    uint64_t number = hart->x[17];
+    bool loads = number == LINUX_INIT_MODULE || number == LINUX_FINIT_MODULE;
+    if (loads && probes->modules && probes->load_count < LOADS_MAX) {
+        probes->loads[probes->load_count++] = hart->sscratch;
+    }
+}
+
+/** Has the task that is back loaded a module? */
+static bool load_done(struct probes *probes, const struct hart *hart) {
+    for (unsigned i = 0; i < probes->load_count; i++) {
+        if (probes->loads[i] == hart->sscratch) {
+            probes->loads[i] = probes->loads[--probes->load_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void modules_look(struct probes *probes) {
+    struct profiling *profiling = probes->profiling;
+    probes->loaded = false;
+    (void)symbols_add_modules(profiling->symbols,
+                              &(struct kernel_memory){tasks_kernel_read, profiling->machine});
+    for (unsigned i = 0; i < profiling->plan.probe_count; i++) {
+        if (!probe_is_user(probes->names[i]) && strchr(probes->names[i], ':') != NULL) {
+            (void)entries_add(probes, probes->names[i], i);
+        }
+    }
+}
+
+void probes_back(struct probes *probes, const struct hart *hart) {
+    probes->back[hart->id] = hart->clock->steps;
+    if (load_done(probes, hart) || probes->loaded) {
+        modules_look(probes);
+    }
+    if (probes->user != NULL) {
+        user_probes_look(probes->user, hart);
+    }
+}
+
 /* -- Telling ----------------------------------------------------------------------------------- */
+
+static bool entry_known(const struct probes *probes, unsigned probe) {
+    for (unsigned i = 0; i < probes->entry_count; i++) {
+        if (probes->entries[i].entry.probe == probe) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool module_known(const struct symbols *symbols, const char *name) {
+    size_t chars = strcspn(name, ":");
+    for (size_t i = 0; i < symbols_count(symbols); i++) {
+        if (is_of(symbols_get(symbols, i), name, chars)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/** Why nothing can have been measured. @return NULL: it can. */
+static const char *missed_why(const struct probes *probes, unsigned probe) {
+    const char *name = probes->names[probe];
+    if (probe_is_user(name)) {
+        return user_probes_missed(probes->user, probe);
+    }
+    return entry_known(probes, probe)                       ? NULL
+           : module_known(probes->profiling->symbols, name) ? "the module has no such function"
+                                                            : "the guest has loaded no such module";
+}
+
+bool machine_probes_missed(const struct machine *machine, unsigned idx,
+                           char line[PROBE_LINE_CHARS]) {
+    const struct probes *probes = machine->profiling->probes;
+    unsigned count = probes == NULL ? 0 : machine->profiling->plan.probe_count;
+    for (unsigned i = 0; i < count; i++) {
+        const char *why = missed_why(probes, i);
+        if (why != NULL && idx-- == 0) {
+            snprintf(line, PROBE_LINE_CHARS, "--probe %.200s: %s", probes->names[i], why);
+            return true;
+        }
+    }
+    uint64_t homeless = probes == NULL ? 0 : probes->homeless;
+    homeless += count == 0 || probes->user == NULL ? 0 : user_probes_homeless(probes->user);
+    snprintf(line, PROBE_LINE_CHARS,
+             "--probe: too many places of functions and of returns to them; %" PRIu64
+             " were left out, so some calls are missing: give fewer, or boot with norandmaps",
+             homeless);
+    return homeless > 0 && idx == 0;
+}
 
 static void strand_close(struct probes *probes, struct strand *strand) {
     while (strand->count > 0) {

@@ -54,13 +54,21 @@ static enum status measures_begin(struct profiling *profiling, struct error *err
     return tally_begin(&machine->harts, kinds[plan->kind], &watch, error);
 }
 
+static bool probes_need_names(const struct profile_plan *plan) {
+    bool need = false;
+    for (unsigned i = 0; i < plan->probe_count; i++) {
+        need = need || !probe_is_user(plan->probes[i]);
+    }
+    return need;
+}
+
 /** Names; and what of them is wanted. */
 static enum status look_begin(struct profiling *profiling, struct error *error) {
     struct machine *machine = profiling->machine;
     struct error why;
     /* Without names it is told by address. */
     if (machine_names(machine, profiling->symbols, &why) != STATUS_OK &&
-        profiling->plan.probe_count > 0) {
+        probes_need_names(&profiling->plan)) {
         *error = why;
         return why.status;
     }

@@ -4,6 +4,8 @@
 #ifndef MACHINE_PROFILE_H
 #define MACHINE_PROFILE_H
 
+#include <string.h>
+
 #include "machine/destination.h"
 #include "prof/prof.h"
 
@@ -28,7 +30,8 @@ struct profile_plan {
     uint64_t sample_seed;    /* what distances are drawn from */
     struct window windows[WINDOWS_MAX]; /* where it is looked at, one behind the other */
     unsigned window_count;              /* [0, WINDOWS_MAX]; 0: everywhere */
-    const char *probes[PROBES_MAX];     /* symbols of functions, measured from entry to exit */
+    const char *probes[PROBES_MAX];     /* functions that are measured from entry to exit: SYMBOL,
+                                           FILE:SYMBOL of programs, MODULE:SYMBOL of a kernel */
     unsigned probe_count;
     bool markers;     /* what the guest marks is measured, and shown when it happens */
     bool no_timeline; /* what happened when is not kept */
@@ -38,6 +41,7 @@ struct profile_plan {
  * Before the first step: from now on what is executed is counted, by task and function.
  * @param plan  Copied; what it points to outlives the machine.
  * @errors STATUS_USAGE: out of memory, a window at a symbol that there is not, or such a probe.
+ *         STATUS_BAD_INPUT: a probe in a file that there is not.
  */
 enum status machine_profile(struct machine *machine, const struct profile_plan *plan,
                             struct error *error);
@@ -51,6 +55,18 @@ void machine_profile_tell(struct machine *machine, struct profile *profile);
 /** How many windows never began, since the run did not come to them: the last ones of the plan.
  * Requires: machine_profiled(). */
 unsigned machine_windows_missed(const struct machine *machine);
+
+enum { PROBE_LINE_CHARS = 400 };
+
+/** What probes could not measure, a line each. @return false: @p idx is not below their number.
+ * Requires: machine_profiled(). */
+bool machine_probes_missed(const struct machine *machine, unsigned idx,
+                           char line[PROBE_LINE_CHARS]);
+
+/** Is a probe one of a process's functions? */
+static inline bool probe_is_user(const char *probe) {
+    return strchr(probe, '/') != NULL;
+}
 
 /* -- live.c: what it sees while it grows ------------------------------------------------------- */
 

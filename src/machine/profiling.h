@@ -12,6 +12,7 @@
  *      windows.c       where in the run it is looked at
  *      live.c          what of it is shown while it grows
  *      probes.c        how long functions take, and what the guest marks
+ *      user_probes.c   where processes have such functions
  *      timeline.c      what happened when
  *      profile_tell.c  counts (hart/tally.c) with those names into a model (prof/profile.c) */
 #ifndef MACHINE_PROFILING_H
@@ -214,12 +215,47 @@ void windows_live(const struct machine *machine, struct profile_live *live);
 void windows_tell(const struct profiling *profiling, struct profile *profile);
 /* -- probes.c ---------------------------------------------------------------------------------- */
 
-/** @errors STATUS_USAGE: a symbol is unknown, or out of memory. */
+/** A function's first instruction. */
+struct probe_entry {
+    uint64_t size_bytes;
+    uint16_t probe;
+    bool looked, loops; /* its code was looked at; a jump in it leads to its beginning */
+};
+
+/** Of what is noticed: a call may return to here; a process may have an entry here. The other bits
+ * are 1 + index of an entry. */
+#define NOTICE_BACK ((uint64_t)1 << 63)
+#define NOTICE_USER ((uint64_t)1 << 62)
+
+/** @errors STATUS_USAGE: a symbol is unknown, or out of memory. STATUS_BAD_INPUT: a file is. */
 enum status probes_begin(struct profiling *profiling, struct error *error);
 /** The hart leaves a strand. */
 void probes_switch(struct probes *probes, const struct hart *hart, uint32_t from);
+/** The hart has called its kernel from user mode; it is back there. */
+void probes_call(struct probes *probes, const struct hart *hart);
+void probes_back(struct probes *probes, const struct hart *hart);
 void probes_tell(const struct telling *telling);
 void probes_free(struct probes *probes);
+
+/* -- user_probes.c ----------------------------------------------------------------------------- */
+
+struct user_probes;
+
+struct user_probes *user_probes_new(struct profiling *profiling);
+/** NULL is fine. */
+void user_probes_free(struct user_probes *probes);
+/** @param text  FILE:SYMBOL. @errors STATUS_USAGE: there is no such function, or it is measured
+ * already. STATUS_BAD_INPUT: there is no such file, or it is none. */
+enum status user_probes_add(struct user_probes *probes, const char *text, unsigned probe,
+                            struct error *error);
+/** The hart is back in user mode: finds what its process has mapped since it was there last. */
+void user_probes_look(struct user_probes *probes, const struct hart *hart);
+/** What the hart, in user mode, is about to enter. @return NULL: nothing that is measured. */
+struct probe_entry *user_probes_at(struct user_probes *probes, const struct hart *hart);
+/** Why nothing can have been measured. @return NULL: it can. */
+const char *user_probes_missed(const struct user_probes *probes, unsigned probe);
+/** How many places had no notice, since there were too many. */
+uint64_t user_probes_homeless(const struct user_probes *probes);
 
 /* -- timeline.c -------------------------------------------------------------------------------- */
 

@@ -85,6 +85,9 @@ static void call_note(void *owner, struct hart *hart) {
     struct linux_border border = border_here(hart);
     linux_call(profiling->view, &border);
     task_set(profiling, hart);
+    if (profiling->probes != NULL) {
+        probes_call(profiling->probes, hart);
+    }
 }
 
 static void enter_note(void *owner, struct hart *hart) {
@@ -92,6 +95,9 @@ static void enter_note(void *owner, struct hart *hart) {
     struct linux_border border = border_here(hart);
     linux_return(profiling->view, &border);
     task_set(profiling, hart);
+    if (profiling->probes != NULL) {
+        probes_back(profiling->probes, hart);
+    }
 }
 
 /** Linux calls them ret_from_fork, and something behind that. */

@@ -254,6 +254,11 @@ expect_equal 'no timeline' 0 "$(grep -c '"ts"' t.json)"
     expect 64 'no such symbol; did you mean leaf\?' profile $program --probe laef
     expect 64 'is where another probe is already' profile $program --probe leaf --probe leaf
     expect 64 'use the name of a function' profile $program --probe ''
+    for probe in ':leaf' '/bin/x' '/bin/x:' 'x:' 'x:/y'; do
+        expect 64 'SYMBOL, FILE:SYMBOL or MODULE:SYMBOL' profile $program --probe "$probe"
+    done
+    expect 64 '--probe FILE:SYMBOL.*needs --sysroot' profile $program --probe /bin/x:leaf
+    expect 64 'no such symbol' profile $program --probe module:leaf
     expect 64 'more than 32' profile $program $(printf -- '--probe x%s ' $(seq 33))
     expect 64 'is of sandglass profile' run $program --probe leaf
     expect 64 'is of sandglass profile' run $program --markers
