@@ -36,7 +36,8 @@ enum {
     OTHERS_MAX = PROBES_MAX + 2048,
     CODE_BYTES_MAX = 1 << 14,
     NEAR_MAX = 1,
-    WAKES = PROBES_MAX /* the number of the function that wakes tasks up */
+    WAKES = PROBES_MAX,     /* the number of the function that wakes tasks up */
+    BIRTHS = PROBES_MAX + 1 /* of the one that wakes them up for the first time */
 };
 
 #define NODE_NONE UINT32_MAX
@@ -278,6 +279,10 @@ static void programs_leave(struct probes *probes, struct strand *strand, uint32_
 }
 
 static void function_enter(struct probes *probes, struct hart *hart, struct probe_entry *entry) {
+    if (entry->probe == BIRTHS) {
+        timeline_birth(probes->profiling, hart, hart->x[10]);
+        return;
+    }
     uint32_t strand = tasks_strand(probes->profiling, hart);
     struct frame frame = {.number = entry->probe,
                           .kind = entry->probe == WAKES ? FRAME_WAKE : FRAME_PROBE,
@@ -481,6 +486,7 @@ enum status probes_begin(struct profiling *profiling, struct error *error) {
     }
     if (wakes) {
         (void)entries_add(probes, waker, WAKES);
+        (void)entries_add(probes, "wake_up_new_task", BIRTHS);
     }
     return STATUS_OK;
 }

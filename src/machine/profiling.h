@@ -273,6 +273,8 @@ void timeline_window(struct profiling *profiling, bool on);
 void timeline_turn(struct profiling *profiling, const struct hart *hart, bool begins);
 /** A task has been woken up on that hart. @param key  As its kernel keeps it. */
 void timeline_wake(struct profiling *profiling, const struct hart *hart, vtime at_ns, uint64_t key);
+/** A new task is woken up on that hart for the first time, now. */
+void timeline_birth(struct profiling *profiling, const struct hart *hart, uint64_t key);
 void timeline_marker(struct profiling *profiling, const struct hart *hart, uint32_t bits);
 void timeline_tell(const struct telling *telling);
 void timeline_free(struct timeline *timeline);

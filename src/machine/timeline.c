@@ -10,7 +10,8 @@
  *    entered (firmware hands a trap on to the kernel by itself) does not stay for ever.
  * 4. A hart sleeps from its WFI on until it has its next turn: time passes, and no step.
  * 5. A wake-up is one for which the kernel's try_to_wake_up() answers that it did something. Waker
- *    is whoever runs on that hart then, or the interrupt that is under way there.
+ *    is whoever runs on that hart then, or the interrupt that is under way there. The first one of
+ *    a new task is wake_up_new_task(), which always does.
  * 6. Outside of windows all is followed and nothing kept. What goes on where one begins or ends is
  *    cut there.
  * 7. Linux comes to its virtual addresses by a fault of the instruction that switches them on. It
@@ -225,16 +226,27 @@ static void comparator_told(void *owner, const struct comparator *comparator, bo
                                        .value = due_ns});
 }
 
+static void wake_add(struct timeline *timeline, const struct hart *hart, vtime at_ns,
+                     const struct linux_task *task) {
+    instant_add(timeline, hart->id,
+                &(struct profile_span){.kind = PROFILE_SPAN_WAKE,
+                                       .from_ns = at_ns,
+                                       .task = task_of(timeline, strand_of_task(task)),
+                                       .name = ""});
+}
+
 void timeline_wake(struct profiling *profiling, const struct hart *hart, vtime at_ns,
                    uint64_t key) {
-    struct timeline *timeline = profiling->timeline;
     const struct linux_task *task = linux_task_at(profiling->view, hart->id, key);
-    if (timeline != NULL && task != NULL) {
-        instant_add(timeline, hart->id,
-                    &(struct profile_span){.kind = PROFILE_SPAN_WAKE,
-                                           .from_ns = at_ns,
-                                           .task = task_of(timeline, strand_of_task(task)),
-                                           .name = ""});
+    if (profiling->timeline != NULL && task != NULL) {
+        wake_add(profiling->timeline, hart, at_ns, task);
+    }
+}
+
+void timeline_birth(struct profiling *profiling, const struct hart *hart, uint64_t key) {
+    const struct linux_task *task = linux_task_born(profiling->view, hart->id, key);
+    if (profiling->timeline != NULL) {
+        wake_add(profiling->timeline, hart, clock_now(hart->clock), task);
     }
 }
 

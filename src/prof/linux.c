@@ -573,6 +573,16 @@ const struct linux_task *linux_task_at(struct linux_view *view, unsigned hart, u
     return task->shown.ended ? NULL : &task->shown;
 }
 
+const struct linux_task *linux_task_born(struct linux_view *view, unsigned hart, uint64_t key) {
+    struct task *task = task_find(view, key);
+    if (task != NULL) {
+        task_end(view, task);
+    }
+    task = task_new(view, key);
+    name_read(view, hart, task);
+    return &task->shown;
+}
+
 /* -- Asking ------------------------------------------------------------------------------------ */
 
 const struct linux_task *linux_current(const struct linux_view *view, unsigned hart) {

@@ -299,6 +299,9 @@ void linux_switch(struct linux_view *view, unsigned hart, uint64_t task);
 /** The task that a kernel keeps at @p key, which lives: a new one, if none was seen there.
  * @return NULL: that which was seen there has ended. */
 const struct linux_task *linux_task_at(struct linux_view *view, unsigned hart, uint64_t key);
+/** A new one, which the kernel is about to wake up for the first time: who was known there is
+ * gone. */
+const struct linux_task *linux_task_born(struct linux_view *view, unsigned hart, uint64_t key);
 
 /** Whose steps a hart takes. @return NULL before anything was seen of it. */
 const struct linux_task *linux_current(const struct linux_view *view, unsigned hart);

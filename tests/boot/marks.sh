@@ -54,6 +54,16 @@ for name in "environment call from U", "timer interrupt of S", "load page fault"
 late = [e for e in of("fired") if e["ts"] * 1000 < e["args"]["deadline_ns"] - 0.5]
 assert not late, late[0]
 assert len(of("wake-up")) > 100 and len(of("armed")) > 100
+# A task that the kernel has made does not run before it was woken up.
+known = lambda e: (e["args"].get("process"), e["args"].get("tid"))
+woken, ran = {}, {}
+for first, kind in (woken, "wake-up"), (ran, "task"):
+    for e in of(kind):
+        first[known(e)] = min(e["ts"], first.get(known(e), e["ts"]))
+made = [task for task in ran if task[1] or task[0] in ("kthreadd", "ksoftirqd/1", "migration/1")]
+assert len([task for task in made if task[0] == "sandglass-mark"]) >= 4 and len(made) > 12, made
+for task in made:
+    assert woken.get(task, ran[task] + 1) <= ran[task], (task, ran[task], woken.get(task))
 END
 )"
 finish

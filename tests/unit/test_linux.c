@@ -585,6 +585,43 @@ static void test_kernel_threads_are_born(void **state) {
     guest_free(guest);
 }
 
+/* A task whose first wake-up was seen is the one that runs then, and no dead one's. */
+static void test_tasks_are_known_by_their_first_wake_up(void **state) {
+    (void)state;
+    const uint64_t thread = 0xff60000002690000;
+    struct guest *guest = guest_new(0);
+    assert_int_equal(linux_task_born(guest->view, HART, thread)->idx, 0);
+    linux_begin(guest->view, thread);
+    linux_switch(guest->view, HART, thread);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 0);
+    assert_int_equal(linux_task_born(guest->view, HART, thread)->idx, 1); /* its end was not seen */
+    assert_true(linux_task_get(guest->view, 0)->ended);
+    assert_int_equal(linux_task_born(guest->view, HART, thread)->idx, 2); /* it never ran */
+    linux_begin(guest->view, thread);
+    linux_switch(guest->view, HART, thread);
+    assert_int_equal(linux_current(guest->view, HART)->idx, 2);
+    assert_int_equal(linux_task_count(guest->view), 3);
+    guest_free(guest);
+}
+
+/* So is a child: it is woken up while its parent is in the call. */
+static void test_children_are_known_by_their_first_wake_up(void **state) {
+    (void)state;
+    struct guest *guest = guest_with_init();
+    calls(guest, INIT, LINUX_CLONE, ARGUMENTS(SIGCHLD));
+    unsigned idx = linux_task_born(guest->view, HART, CHILD)->idx;
+    back(guest, INIT, 100);
+    linux_begin(guest->view, CHILD);
+    linux_switch(guest->view, HART, CHILD);
+    guest->root = OTHER_ROOT;
+    back(guest, CHILD, 0);
+    const struct linux_task *child = linux_current(guest->view, HART);
+    assert_int_equal(child->idx, idx);
+    assert_int_equal(child->tid, 100);
+    assert_string_equal(child->process->path, "/sbin/init");
+    guest_free(guest);
+}
+
 /* -- Anything ---------------------------------------------------------------------------------- */
 
 static uint64_t random_next(uint64_t *state) {
@@ -607,7 +644,10 @@ static void event_draw(struct guest *guest, uint64_t *random) {
         border.a[i] = values[random_next(random) % COUNT(values)];
     }
     border.a[7] = numbers[random_next(random) % COUNT(numbers)];
-    switch (random_next(random) % 5) {
+    switch (random_next(random) % 6) {
+    case 5:
+        (void)linux_task_born(guest->view, border.hart, border.task);
+        break;
     case 0:
     case 1:
         linux_call(guest->view, &border);
@@ -684,6 +724,8 @@ int main(void) {
         cmocka_unit_test(test_calls_outlive_signals),
         cmocka_unit_test(test_kernel_threads_have_the_kernels_names),
         cmocka_unit_test(test_kernel_threads_are_born),
+        cmocka_unit_test(test_tasks_are_known_by_their_first_wake_up),
+        cmocka_unit_test(test_children_are_known_by_their_first_wake_up),
         cmocka_unit_test(test_any_events_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
