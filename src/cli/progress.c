@@ -16,11 +16,23 @@ void progress_init(struct progress *progress) {
     *progress = (struct progress){.wanted = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO)};
 }
 
+static void headway_put(const struct headway *headway, FILE *line) {
+    if (headway->measured) {
+        fprintf(line, ", %u %%", headway->percent);
+    }
+    if (headway->place[0] != '\0') {
+        fprintf(line, "%sto %s", headway->measured ? " " : ", ", headway->place);
+    }
+}
+
 /** What all runs show. */
-static void run_put(const struct machine_stats *stats, FILE *line) {
+static void run_put(const struct machine *machine, const struct machine_stats *stats, FILE *line) {
+    struct headway headway;
+    machine_headway(machine, &headway);
     fprintf(line, "%.1f s, %.3f G steps, virtual %.3f s, %.0f MIPS", stats->host.wall_s,
             (double)stats->steps / 1e9, (double)stats->virtual_ns / 1e9,
             (double)stats->instructions / 1e6 / stats->host.wall_s);
+    headway_put(&headway, line);
 }
 
 /* What a narrow terminal cuts off stands last. */
@@ -34,12 +46,7 @@ static void profile_put(const struct machine *machine, const struct machine_stat
         fprintf(line, ", %swindow %u/%u", live.counts ? "" : "before ", live.window,
                 live.window_count);
     }
-    if (live.measured) {
-        fprintf(line, ", %u %%", live.percent);
-    }
-    if (live.place[0] != '\0') {
-        fprintf(line, "%sto %s", live.measured ? " " : ", ", live.place);
-    }
+    headway_put(&live.headway, line);
 }
 
 /* In one write, so that the terminal is never left in between. */
@@ -57,7 +64,7 @@ void progress_show(struct progress *progress, const struct machine *machine) {
     if (machine_profiled(machine)) {
         profile_put(machine, &stats, line);
     } else {
-        run_put(&stats, line);
+        run_put(machine, &stats, line);
     }
     (void)fclose(line);
     fprintf(stderr, LINE_BEGIN "sandglass: %s" LINE_END, text);

@@ -42,6 +42,13 @@ enum { DESTINATION_CHARS = DESTINATION_TEXT_MAX + 64 };
 /** As destination_parse() takes it, in one way for each place. @return text */
 const char *destination_text(const struct destination *destination, char text[DESTINATION_CHARS]);
 
+/** How far a run is on its way to a destination. */
+struct headway {
+    char place[DESTINATION_CHARS]; /* as a user is told; "": nobody knows where it ends */
+    bool measured;
+    unsigned percent; /* of the way, if so; else it can only be met */
+};
+
 /** A part of a run. */
 struct window {
     struct destination

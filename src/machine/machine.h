@@ -381,6 +381,8 @@ struct hart_stats {
 };
 
 struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart);
+/** To where the run ends, as options or its log have it; for who is told of progress. */
+void machine_headway(const struct machine *machine, struct headway *headway);
 
 /* -- fdt.c: the device tree -------------------------------------------------------------------- */
 
@@ -703,6 +705,15 @@ void parallel_hart_stats(const struct parallel *parallel, unsigned hart, struct 
 bool parallel_translates(const struct parallel *parallel);
 /** The sum over all translators. */
 struct jit_stats parallel_jit_stats(const struct parallel *parallel);
+
+/* headway.c: progress. */
+
+/** How far the run is, in what a place is told in; 0 of one that is counted. */
+uint64_t headway_passed(const struct machine *machine, const struct destination *place);
+/** @param role  SIGHT_, of a place that is counted. @param from  headway_passed(), where the way
+ * began. @param headway  All zeros. */
+void headway_to(const struct machine *machine, const struct destination *place, unsigned role,
+                uint64_t from, struct headway *headway);
 
 /* pulse.c: a device that measures its own periods. */
 

@@ -77,9 +77,7 @@ struct profile_live {
     unsigned in_percent;               /* of these */
     unsigned window, window_count;     /* which one, from 1; how many, 0 if none was asked for */
     bool counts;                       /* it has begun, and has not ended */
-    char place[DESTINATION_CHARS]; /* where it ends, or begins if it has not; "": nobody knows */
-    bool measured;
-    unsigned percent; /* of the way there, if so; else it can only be met */
+    struct headway headway;            /* to where it ends, or begins if it has not */
 };
 
 /** Looks at the harts; for who is told of progress. Nothing that is counted is another for it. */

@@ -62,26 +62,12 @@ enum status windows_find(struct profiling *profiling, struct error *error) {
     return status;
 }
 
-/** How far the run is, in what a place is told in. */
-static uint64_t place_value(const struct machine *machine, const struct destination *place) {
-    switch (place->kind) {
-    case DESTINATION_STEPS:
-        return machine->steps;
-    case DESTINATION_HART_STEPS:
-        return machine_hart_stats(machine, place->hart).steps;
-    case DESTINATION_VTIME:
-        return (uint64_t)sched_now(&machine->sched);
-    default:
-        return 0;
-    }
-}
-
 /** The next place is looked for from here on. */
 static void place_seek(struct machine *machine) {
     struct windows *windows = &machine->profiling->windows;
     const struct destination *place = place_next(windows);
     sight_clear(machine, SIGHT_WINDOW);
-    windows->since = place == NULL ? 0 : place_value(machine, place);
+    windows->since = place == NULL ? 0 : headway_passed(machine, place);
     if (place != NULL && destination_counted(place)) {
         sight_start(machine, SIGHT_WINDOW, &windows->sights[windows->next]);
     }
@@ -175,32 +161,14 @@ unsigned machine_windows_missed(const struct machine *machine) {
 void windows_live(const struct machine *machine, struct profile_live *live) {
     const struct profiling *profiling = machine->profiling;
     const struct windows *windows = &profiling->windows;
-    const struct machine_options *options = &machine->options;
     const struct destination *place = place_next(windows);
     live->window_count = profiling->plan.window_count;
     live->window = (unsigned)min_u64(windows->next / 2 + 1, windows->count);
     live->counts = is_open(windows);
-    uint64_t since = windows->since, now, end;
-    enum sight_role role = SIGHT_WINDOW;
-    if (place == NULL || place->kind == DESTINATION_NONE) { /* then it is where the run ends */
-        bool replays = options->gate.mode == GATE_REPLAYS;
-        place = replays ? &options->gate.to : &options->stop;
-        role = replays ? SIGHT_TO : SIGHT_STOP;
-        since = 0;
-    }
-    destination_text(place, live->place);
-    if (destination_counted(place)) {
-        end = place->nth;
-        now = end - machine->sights[role].left;
+    if (place == NULL || place->kind == DESTINATION_NONE) {
+        machine_headway(machine, &live->headway);
     } else {
-        end = place->number;
-        now = place_value(machine, place);
-    }
-    live->measured = place->kind != DESTINATION_NONE && end > since && now >= since &&
-                     !(destination_counted(place) && end == 1);
-    if (live->measured) {
-        live->percent =
-            (unsigned)(100 * (double)(min_u64(now, end) - since) / (double)(end - since));
+        headway_to(machine, place, SIGHT_WINDOW, windows->since, &live->headway);
     }
 }
 

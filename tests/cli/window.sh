@@ -316,6 +316,24 @@ if [ -n "$ptys" ]; then
         --window 5..6 --window 9..vtime:99999999999999 --window ..
     live ', before window 1/1, to marker.\[K' --window marker.. --smp 5
     live ', 0 % to symbol:turn#999999999.\[K' --stop-at symbol:turn#999999999 --engine interp
+
+    # A log says how far it goes.
+    expect 75 'stopped after 4000000000 steps' record --log spin.sgl --elf spin.elf --memory 16M \
+        --icount sleep=off --stop-at 4000000000
+    through() {
+        local place=$1 words=$2
+        shift 2
+        command="$words of a log to $place, on a terminal"
+        : >stderr
+        # shellcheck disable=SC2086 # options
+        expect_equal "the way through a log to $place, $words" '143 seen gone' "$(python3 live.py \
+            "MIPS,.* [0-9]+ % to $place.\\[K" '\r.\[Ksandglass: interrupted by ' \
+            "$sandglass" ${words%% *} spin.sgl --engine interp ${words#"${words%% *}"} "$@")"
+    }
+    through 'the end of the log' replay
+    through 'the end of the log' 'profile --output b.sgp'
+    through 3900000000 replay --to 3900000000
+    through vtime:31000000000 'profile --output b.sgp' --to vtime:31000000000
 fi
 [ ! -e profile.sgp ] || fail 'a profile of a run that never was'
 finish
