@@ -167,6 +167,9 @@ void *zeroed_room(void *entries, size_t *room, size_t idx, size_t entry_bytes);
 bool tasks_kernel_read(void *owner, uint64_t address, void *bytes, size_t size_bytes);
 /** Begins to follow the guest's tasks. @return What harts are to tell of. */
 struct tally_watch tasks_follow(struct profiling *profiling);
+/** The run begins here: harts outside of firmware, which a state of some run has, are at once given
+ * the tasks whose steps they take. */
+void tasks_begin(struct profiling *profiling);
 /** Begins to watch traps alone, of a guest without tasks. */
 struct tally_watch tasks_none(const struct profiling *profiling);
 

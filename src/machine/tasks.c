@@ -164,6 +164,19 @@ static void space_gain(void *owner, const struct space *space) {
     tally_stale(&machine->harts);
 }
 
+void tasks_begin(struct profiling *profiling) {
+    struct harts *harts = &profiling->machine->harts;
+    for (unsigned i = 0; i < harts->count && profiling->view != NULL; i++) {
+        struct hart *hart = harts->hart[i];
+        if (hart->priv == PRIV_U) {
+            linux_switch(profiling->view, i, hart->sscratch); /* reads its name */
+            enter_note(profiling, hart);
+        } else if (hart->priv == PRIV_S) {
+            thread_note(profiling, hart);
+        }
+    }
+}
+
 struct tally_watch tasks_follow(struct profiling *profiling) {
     struct machine *machine = profiling->machine;
     const struct symbol *init = symbols_find(profiling->symbols, "init_task", 0);

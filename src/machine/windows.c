@@ -110,6 +110,7 @@ void windows_begin(struct machine *machine) {
     }
     struct windows *windows = &machine->profiling->windows;
     windows->first = position_here(machine);
+    tasks_begin(machine->profiling);
     place_seek(machine);
     windows_look(machine);
 }

@@ -34,6 +34,7 @@ int main(void) {
     for (int i = 0; i < 20000; i++) {
         clock_gettime(CLOCK_MONOTONIC, &now);
     }
+    __asm__ volatile("slti x0, x0, 9");
     spin(1000000);
     return 0;
 }
@@ -91,6 +92,18 @@ end=$(profiled again --sysroot "$root" --grant random:3 --drop-caches random:5)
 report 'the same profile under any cut' "$(cmp \
     <("$program" report "$work/folder.sgp" --format folded) \
     <("$program" report "$work/again.sgp" --format folded) 2>&1 || true)"
+
+# A state from the middle of the loop: it is known at once whose steps they are.
+rm -f "$work/spin.snap"
+"$program" snapshot --file "$work/spin.snap" --kernel out/guest/vmlinux \
+    --initrd "$work/names.initrd" --icount sleep=off --console null \
+    --append 'console=ttyS0 quiet sandglass.run=/go' --stop-at marker:9 2>"$work/end" || true
+from=$(sed -n 's/.*stopped after \([0-9]*\) steps.*/\1/p' "$work/end")
+"$program" profile "$work/spin.snap" --stop-at $((from + 500)) --output "$work/spin.sgp" \
+    2>>"$work/end" || true
+report 'a program in the middle of user mode' "$("$program" report "$work/spin.sgp" \
+    --format folded | awk '/^work;/ { sum += $2 } !/^work;/ { print }
+        END { if (sum != 500) print sum, "steps" }')"
 
 # Firmware: two names for the two halves of what Debian ships without any.
 printf '.globl low, high\n.type low, @function\nlow: .skip 0x8000\n.size low, . - low
