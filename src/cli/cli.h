@@ -170,6 +170,12 @@ char *output_fresh(const char *path);
 /** Takes away what was not renamed; where there is a keeper, that does. */
 void outputs_drop(const struct outputs *outputs);
 
+/* -- apart.c: what is written and what is read ------------------------------------------------- */
+
+/** Is none of the files that the run writes one that it is made of, or begins with?
+ * @errors STATUS_USAGE */
+enum status outputs_apart(const struct run_options *options, struct error *error);
+
 /* -- keeper.c: what is done for a run that is shut in ------------------------------------------ */
 
 /**
@@ -266,17 +272,17 @@ struct run_options {
     const char *log_path; /* of record and replay, snapshot and restore */
     char *log_fresh;      /* of snapshot: where it grows, or NULL: in its place */
     struct exploration exploration;
-    uint64_t hash_steps;                /* --hash-every */
-    const char *against;                /* --against: an engine, or NULL */
-    struct profile_plan profile_plan;   /* of profile: what is looked at */
-    const char *profile_path;           /* --output of profile, or NULL */
-    const char *sysroot;                /* --sysroot, or NULL */
-    bool verifies;                      /* --verify */
-    uint64_t snapshot_steps;            /* --snapshot-every; 0: not given */
-    uint64_t from_steps;                /* --from; 0: not given */
-    struct destination to;              /* --to, --to-vtime */
-    struct log *log;                    /* being read: a log, or a snapshot */
-    struct given given[GIVEN_MAX];      /* what shapes the run */
+    uint64_t hash_steps;              /* --hash-every */
+    const char *against;              /* --against: an engine, or NULL */
+    struct profile_plan profile_plan; /* of profile: what is looked at */
+    const char *profile_path;         /* --output of profile, or NULL */
+    const char *sysroot;              /* --sysroot, or NULL */
+    bool verifies;                    /* --verify */
+    uint64_t snapshot_steps;          /* --snapshot-every; 0: not given */
+    uint64_t from_steps;              /* --from; 0: not given */
+    struct destination to;            /* --to, --to-vtime */
+    struct log *log;                  /* being read: a log, or a snapshot */
+    struct given given[GIVEN_MAX];    /* what shapes the run */
     unsigned given_count;
     const char *console; /* value of --console, or NULL */
     const char *stats;   /* where to, or NULL */
@@ -398,9 +404,10 @@ struct recording {
     uint8_t bytes[RECORDING_BYTES_MAX]; /* what the others point into */
 };
 
-/** Is the log, or snapshot, another file than those that the run is made of, and is it not to be
- * written over by a profile of it? */
-enum status recording_apart(const struct run_options *options, struct error *error);
+/** Path of a file that the run is made of: enum boot_role, then disks; and the option that names
+ * it. NULL: there is none in that role. */
+const char *recording_role_path(const struct run_options *options, unsigned role);
+const char *recording_role_option(unsigned role);
 
 /** Writes the header, for which it reads all files. Only bytes and their size are filled in. */
 enum status recording_make(const struct run_options *options, struct recording *recording,

@@ -236,7 +236,7 @@ static enum status writable_check(struct run_options *options, struct error *err
             [OUTPUT_SNAPSHOT] = {.option = "--file", .path = snapshot, .fresh = options->log_fresh},
             [OUTPUT_PROFILE] = {.option = "--output", .path = options->profile_path},
         }};
-    enum status status = recording_apart(options, error);
+    enum status status = outputs_apart(options, error);
     if (status == STATUS_OK) {
         status = outputs_check(&options->outputs, error);
     }

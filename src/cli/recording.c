@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum field { FIELD_VERSION = 1, FIELD_SEED, FIELD_RTC, FIELD_OPTION, FIELD_FILE };
 enum { ROLE_DRIVES = BOOT_ROLES, FIELD_HEAD_BYTES = 5 };
@@ -21,8 +20,7 @@ _Static_assert((int)RECORDED_FILES_MAX == BOOT_ROLES + DRIVES_MAX, "a role for e
 
 /* -- The files --------------------------------------------------------------------------------- */
 
-/** NULL: there is none in that role. */
-static const char *role_path(const struct run_options *options, unsigned role) {
+const char *recording_role_path(const struct run_options *options, unsigned role) {
     if (role < ROLE_DRIVES) {
         return boot_path(&options->machine, (enum boot_role)role);
     }
@@ -30,7 +28,7 @@ static const char *role_path(const struct run_options *options, unsigned role) {
     return idx < options->drive_count ? options->drives[idx].disk.path : NULL;
 }
 
-static const char *role_option(unsigned role) {
+const char *recording_role_option(unsigned role) {
     static const char *const names[] = {
         [BOOT_BIOS] = "--bios",     [BOOT_KERNEL] = "--kernel", [BOOT_ELF] = "--elf",
         [BOOT_INITRD] = "--initrd", [ROLE_DRIVES] = "--drive",
@@ -41,34 +39,10 @@ static const char *role_option(unsigned role) {
 static enum status role_digest(const struct run_options *options, unsigned role,
                                struct file_digest *digest, struct error *error) {
     struct error why;
-    enum status status = file_digest(role_path(options, role), digest, &why);
-    return status == STATUS_OK ? STATUS_OK
-                               : error_set(error, status, "%s %s", role_option(role), why.text);
-}
-
-static bool is_same_file(const char *a, const char *b) {
-    struct stat there_a, there_b;
-    return stat(a, &there_a) == 0 && stat(b, &there_b) == 0 && there_a.st_dev == there_b.st_dev &&
-           there_a.st_ino == there_b.st_ino;
-}
-
-/* To write the log would empty what it is to be replayed with. */
-enum status recording_apart(const struct run_options *options, struct error *error) {
-    for (unsigned role = 0; options->log_path != NULL && role < RECORDED_FILES_MAX; role++) {
-        const char *path = role_path(options, role);
-        if (path != NULL && is_same_file(path, options->log_path)) {
-            return error_set(error, STATUS_USAGE,
-                             "--%s %.300s: is the file of %s too; name another",
-                             options->command == COMMAND_SNAPSHOT ? "file" : "log",
-                             options->log_path, role_option(role));
-        }
-    }
-    if (options->log_path != NULL && options->profile_path != NULL &&
-        is_same_file(options->profile_path, options->log_path)) {
-        return error_set(error, STATUS_USAGE, "--output %.300s: is what is profiled; name another",
-                         options->profile_path);
-    }
-    return STATUS_OK;
+    enum status status = file_digest(recording_role_path(options, role), digest, &why);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(error, status, "%s %s", recording_role_option(role), why.text);
 }
 
 /* -- Writing ----------------------------------------------------------------------------------- */
@@ -133,7 +107,7 @@ enum status recording_make(const struct run_options *options, struct recording *
     bool done = options_put(recording, options);
     for (unsigned role = 0; done && role < RECORDED_FILES_MAX; role++) {
         struct file_head head = {.role = role};
-        const char *path = role_path(options, role);
+        const char *path = recording_role_path(options, role);
         if (path == NULL) {
             continue;
         }
@@ -263,12 +237,12 @@ enum status recording_compare(const struct recording *recording, const struct ru
                               struct error *error) {
     for (unsigned role = 0; role < RECORDED_FILES_MAX; role++) {
         const struct recorded_file *file = &recording->files[role];
-        const char *path = role_path(options, role);
+        const char *path = recording_role_path(options, role);
         struct file_digest now;
         if ((path == NULL) != (file->path == NULL)) {
             return error_set(error, STATUS_BAD_INPUT,
                              "%s: was recorded with%s such a file; drop what says otherwise",
-                             role_option(role), file->path == NULL ? "out" : "");
+                             recording_role_option(role), file->path == NULL ? "out" : "");
         }
         if (path == NULL) {
             continue;
@@ -281,7 +255,7 @@ enum status recording_compare(const struct recording *recording, const struct ru
             return error_set(error, STATUS_BAD_INPUT,
                              "%s %.300s: is not the file that was recorded with: its contents have "
                              "changed; bring the old one back",
-                             role_option(role), path);
+                             recording_role_option(role), path);
         }
     }
     return STATUS_OK;

@@ -70,7 +70,7 @@ static int options_run(struct run_options *options, const struct recording *reco
         consoles_place(recording, options);
     }
     if (recording_compare(recording, options, &error) != STATUS_OK ||
-        recording_apart(options, &error) != STATUS_OK) {
+        outputs_apart(options, &error) != STATUS_OK) {
         return cli_fail(&error);
     }
     return options->exploration.wanted ? explore_run(options, argv)

@@ -224,7 +224,24 @@ ln -s own.elf link.elf
 expect 64 '--log link.elf: is the file of --elf too' record --log link.elf --elf own.elf
 expect 64 '--log own.elf: is the file of --elf too' record --log own.elf --elf own.elf \
     --chaos 1..2 --until-fail
-cmp -s echo.elf own.elf || fail 'a log was written over the program'
+# So are other outputs, of runs, replays and snapshots; devices can be both.
+cp a.sgl own.sgl
+for option in stats hash-at=5: signature console=file: serial=file: dump-file; do
+    word=${option%%=*} value=${option#"$word"}
+    more=()
+    [ "$word" != dump-file ] || more=(--dump ir)
+    expect 64 "^sandglass: --$word link.elf: is the file of --elf too; name another" \
+        run --elf own.elf "--$word" "${value#=}link.elf" "${more[@]}"
+done
+expect 64 '--output ./own.elf: is the file of --elf too' profile --elf own.elf --output ./own.elf
+expect 64 '--stats disk: is the file of --drive too' run --elf own.elf --drive file=disk,ro \
+    --stats disk
+expect 64 '--stats own.elf: is the file of --symbols too' profile --elf a.elf \
+    --symbols own.elf@0x90000000 --stats own.elf
+expect 64 '--stats ./own.sgl: is what is replayed' replay own.sgl --stats ./own.sgl
+expect 64 '--stats .*echo.elf: is the file of --elf too' replay own.sgl --stats echo.elf
+cmp -s a.sgl own.sgl || fail 'stats were written over the log'
+cmp -s echo.elf own.elf || fail 'something was written over the program'
 checks=$((checks + 1))
 [ ! -e b.sgl ] || fail 'b.sgl was made'
 
