@@ -32,12 +32,13 @@ static void words_add(struct words *words, char *word) {
     words->at[words->count] = NULL;
 }
 
-/** Does @p word give --against? @param alone  Its value is the next word. */
-static bool is_against(const char *word, bool *alone) {
-    size_t dashes = strspn(word, "-");
-    const char *name = word + dashes;
-    *alone = strcmp(name, "against") == 0;
-    return (dashes == 1 || dashes == 2) && (*alone || value_of(name, "against") != NULL);
+/** How many words from there on give --against, whose value is @p engine; NULL: nowhere. A value of
+ * another option that looks like it is not it. */
+static int against_words(char *const *word, const char *engine) {
+    if (engine != NULL && word[1] == engine) {
+        return 2;
+    }
+    return engine != NULL && engine > word[0] && engine <= word[0] + strlen(word[0]);
 }
 
 /* -- Processes --------------------------------------------------------------------------------- */
@@ -84,19 +85,18 @@ static bool log_place_make(char path[PATH_MAX], struct error *error) {
 
 /* -- Both runs --------------------------------------------------------------------------------- */
 
-static int record_apart(int argc, char **argv, char *log_path) {
+static int record_apart(int argc, char **argv, const char *engine, char *log_path) {
     struct words words = {.count = 0};
     char option[] = "--log";
-    bool alone = false;
     words_add(&words, argv[0]);
     words_add(&words, option);
     words_add(&words, log_path);
-    for (int i = 1; i < argc; i++) {
-        if (is_against(argv[i], &alone)) {
-            i += alone;
-        } else {
+    for (int i = 1; i < argc;) {
+        int skipped = against_words(&argv[i], engine);
+        if (skipped == 0) {
             words_add(&words, argv[i]);
         }
+        i += skipped == 0 ? 1 : skipped;
     }
     return run_apart(record_command, &words);
 }
@@ -130,7 +130,7 @@ static int verify(int argc, char **argv, const struct run_options *options) {
     if (!log_place_make(path, &error)) {
         return cli_fail(&error);
     }
-    int first = record_apart(argc, argv, path);
+    int first = record_apart(argc, argv, options->against, path);
     int result = first;
     if (is_recorded(path, &steps)) {
         int second = replay_apart(options, path);

@@ -195,6 +195,17 @@ for against in jit interp check; do
         fail 'not exact'
 done
 
+# What only looks like --against, as the value of another option, is passed on.
+for words in '--stats --against=s.json' '--against jit --stats --against' \
+    '-against=interp --stats --against=s.json'; do
+    rm -f -- --against*
+    command="sandglass verify $words"
+    # shellcheck disable=SC2086 # options
+    typed q '' | "$sandglass" verify $words --elf echo.elf >stdout 2>stderr
+    expect_equal 'status' 0 $?
+    expect_equal 'the file of stats' 1 "$(find . -name '--against*' -size +0 | wc -l)"
+done
+
 # -- Refused
 expect 64 'give --log FILE' record --elf echo.elf
 expect 64 '--time token and free leave' record --log b.sgl --elf echo.elf --time token
