@@ -201,10 +201,11 @@ static void tell_hash(struct gdb *gdb, const char *words, struct text *answer) {
     text_add(answer, "state-hash %s after %" PRIu64 " steps\n", hash, gdb->machine->steps);
 }
 
-/** A number as C has it. */
+/** A decimal number, or one in hexadecimal behind 0x. */
 static bool number_read(const char **words, uint64_t *value) {
     char *end;
-    *value = strtoull(*words, &end, 0);
+    bool hexadecimal = (*words)[0] == '0' && ((*words)[1] == 'x' || (*words)[1] == 'X');
+    *value = strtoull(*words, &end, hexadecimal ? 16 : 10);
     bool some = end != *words && **words != '-';
     *words = end + strspn(end, " ");
     return some;

@@ -460,6 +460,8 @@ static void monitor_answers(void **state) {
     assert_non_null(strstr(monitor(fixture, "read 0 99999"), "up to 4096 bytes"));
     assert_non_null(strstr(monitor(fixture, "fly"), "no such command"));
     assert_null(strstr(monitor(fixture, "help"), "no such command"));
+    assert_non_null(strstr(monitor(fixture, "seek 0x7d0"), "after 2000 steps"));
+    assert_non_null(strstr(monitor(fixture, "seek 02500"), "after 2500 steps"));
     assert_non_null(strstr(monitor(fixture, "seek"), "seek PLACE: STEPS"));
     assert_non_null(strstr(monitor(fixture, "seek-time 30000"), "after "));
     assert_non_null(strstr(monitor(fixture, "time"), "hart 0     3750 steps, 30000 ns\n"));
