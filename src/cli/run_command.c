@@ -200,6 +200,37 @@ static void end_tell(const struct machine_exit *end, const struct machine *machi
     }
 }
 
+/** A replay that was to end before the log does, and did not. An error, or whoever ended it, has
+ * said why already. */
+static void missed_tell(const struct run_options *options, const struct machine *machine,
+                        const struct machine_exit *end) {
+    bool cut = end->reason == EXIT_ERROR || end->reason == EXIT_SIGNAL || end->reason == EXIT_USER;
+    if (options->to.kind != DESTINATION_NONE && !cut && !machine_came_to(machine)) {
+        char place[DESTINATION_CHARS];
+        fprintf(stderr, "sandglass: --to %s: the recorded run ended before it came there\n",
+                destination_text(&options->to, place));
+    }
+}
+
+/** A snapshot that lies behind where the run is to stop: it would stop at once. */
+static enum status stop_check(const struct run_options *options, const struct machine *machine,
+                              struct error *error) {
+    const struct destination *stop = &options->machine.stop;
+    struct machine_stats stats;
+    char place[DESTINATION_CHARS];
+    machine_stats(machine, &stats);
+    uint64_t hart_steps =
+        stop->kind == DESTINATION_HART_STEPS ? machine_hart_stats(machine, stop->hart).steps : 0;
+    bool behind = (stop->kind == DESTINATION_STEPS && stop->number < stats.steps) ||
+                  (stop->kind == DESTINATION_HART_STEPS && stop->number < hart_steps) ||
+                  (stop->kind == DESTINATION_VTIME && stop->number < (uint64_t)stats.virtual_ns);
+    return !behind ? STATUS_OK
+                   : error_set(error, STATUS_USAGE,
+                               "--stop-at %s: lies before the snapshot, which is after %" PRIu64
+                               " steps, at %" PRId64 " ns; give a later place, or another snapshot",
+                               destination_text(stop, place), stats.steps, stats.virtual_ns);
+}
+
 /** A guest that was to keep up with the host's clock, and could not. */
 static void pace_tell(const struct run_options *options, const struct machine *machine) {
     enum { BEHIND_MS = 100 };
@@ -324,7 +355,8 @@ static int life(const struct run_options *options, struct console *console) {
     struct machine_exit end = {.reason = EXIT_ERROR};
     struct machine *machine = machine_new(&options->machine, console, &end.error);
     if (machine != NULL && options->command == COMMAND_RESTORE &&
-        machine_restore(machine, options->log, &end.error) != STATUS_OK) {
+        (machine_restore(machine, options->log, &end.error) != STATUS_OK ||
+         stop_check(options, machine, &end.error) != STATUS_OK)) {
         machine_free(machine);
         machine = NULL;
     }
@@ -336,6 +368,7 @@ static int life(const struct run_options *options, struct console *console) {
     }
     end_tell(&end, machine);
     if (machine != NULL) {
+        missed_tell(options, machine, &end);
         pace_tell(options, machine);
     }
     report_all(machine, options, &end);

@@ -381,6 +381,8 @@ struct hart_stats {
 };
 
 struct hart_stats machine_hart_stats(const struct machine *machine, unsigned hart);
+/** Has a replay come to the place where it was to end (gate.to, to_steps, to_ns)? */
+bool machine_came_to(const struct machine *machine);
 /** To where the run ends, as options or its log have it; for who is told of progress. */
 void machine_headway(const struct machine *machine, struct headway *headway);
 

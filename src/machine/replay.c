@@ -288,12 +288,15 @@ static void end_compare(struct machine *machine) {
     }
 }
 
-void replay_end(struct machine *machine) {
+bool machine_came_to(const struct machine *machine) {
     const struct gate_options *options = &machine->options.gate;
+    return machine->gate.stopped || machine->steps >= options->to_steps ||
+           sched_virtual(&machine->sched) >= options->to_ns;
+}
+
+void replay_end(struct machine *machine) {
     enum exit_reason reason = machine->exit.reason;
-    bool asked = reason == EXIT_STOPPED &&
-                 (machine->gate.stopped || machine->steps >= options->to_steps ||
-                  sched_virtual(&machine->sched) >= options->to_ns);
+    bool asked = reason == EXIT_STOPPED && machine_came_to(machine);
     if (!machine->gate.ended && !asked && ends_by_itself(reason)) {
         end_compare(machine);
     }

@@ -147,6 +147,11 @@ hash=$(state_hash)
 expect 75 'stopped' run $shape --smp 3 --stop-at 1:777 --state-hash
 expect_equal "state after a hart's steps" "$hash" "$(state_hash)"
 expect 75 'at 12345 ns' replay b.sgl --to vtime:12345
+# A place that never comes is told, and the end is that of the run that was recorded.
+for place in symbol:work#999999 line:Oops marker:8 2:999999999999 vtime:999999999999; do
+    expect 0 "^sandglass: --to $place: the recorded run ended before it came there" \
+        replay b.sgl --to $place
+done
 
 # -- What cannot be
 # shellcheck disable=SC2086 # options

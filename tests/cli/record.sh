@@ -126,7 +126,8 @@ for at in 0 1 1000000 1000001 $((steps - 1)); do
 done
 expect 75 'at 1234567 ns' replay a.sgl --to-vtime 1234567 --state-hash
 hash=$end
-replayed 0 '' --to $((steps + 5)) --console stdio
+replayed 0 "^sandglass: --to $((steps + 5)): the recorded run ended before it came there" \
+    --to $((steps + 5)) --console stdio
 recorded 0 '' q --elf echo.elf
 expect 0 '' replay a.sgl --console null
 expect_stdout ''

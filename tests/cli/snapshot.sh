@@ -89,6 +89,21 @@ hash=$(state_hash)
 expect 75 'at 12345 ns' restore a.snap --stop-at-vtime 12345 --state-hash
 expect_equal 'state at 12345 ns' "$hash" "$(state_hash)"
 
+# -- Where the run is to stop lies ahead
+expect 0 'after 777 steps' snapshot --file c.snap --elf work.elf --icount sleep=off --smp 2 \
+    --stop-at 777
+expect 75 'after 777 steps' restore c.snap --stop-at 777 --stats stats.json
+now=$(python3 -c 'import json; s = json.load(open("stats.json")); print(s["virtual_ns"],
+    s["per_hart"][0]["steps"])')
+expect 64 "^sandglass: --stop-at 776: lies before the snapshot, which is after 777 steps, at \
+${now% *} ns; give a later place" restore c.snap --stop-at 776
+expect 64 '^sandglass: --stop-at vtime:[0-9]*: lies before the snapshot' restore c.snap \
+    --stop-at-vtime $((${now% *} - 1))
+expect 64 '^sandglass: --stop-at 0:[0-9]*: lies before the snapshot' restore c.snap \
+    --stop-at 0:$((${now#* } - 1))
+expect 64 '--stop-at 5: lies before' profile c.snap --stop-at 5
+expect 75 'stopped' restore c.snap --stop-at "0:${now#* }"
+
 # -- What cannot be
 expect 64 'snapshot: where to' snapshot --elf work.elf --stop-at 5
 expect 64 'snapshot: where[?]' snapshot --elf work.elf --file a.snap
