@@ -19,7 +19,7 @@ _sandglass_explore='until-fail fail-on jobs'
 # Besides those of run; and instead of them.
 _sandglass_record='log hash-every snapshot-every'
 _sandglass_snapshot='file'
-_sandglass_profile='count sample window probe markers no-timeline output sysroot symbols'
+_sandglass_profile='count by-address sample window probe markers no-timeline output sysroot symbols'
 _sandglass_restore='kernel initrd bios elf signature console chaos until-fail fail-on jobs engine
     jit-cache snapshot-memory stop-at stop-at-vtime stats state-hash dump dump-file gdb gdb-wait
     no-sandbox help'

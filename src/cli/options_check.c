@@ -217,6 +217,9 @@ static enum status profile_check(const struct run_options *options, struct error
                         "counts each step once, under --time lockstep: drop --time, --gdb, "
                         "--rewind, --engine check, --no-accounting");
     }
+    if (options->profile_plan.by_address && options->profile_plan.kind != PROFILE_FLAT) {
+        return conflict(error, "--by-address", "is for --count flat, where all else is left out");
+    }
     if (options->sysroot != NULL && machine->kernel == NULL) {
         return conflict(error, "--sysroot",
                         "names the programs of a Linux guest, and there is no --kernel; drop it");

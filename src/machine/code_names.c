@@ -102,7 +102,8 @@ static struct function_place function_nameless(const struct telling *telling, ui
         .function = profile_add_function(
             telling->profile,
             &(struct profile_function){.module = module, .address = page_of(place->offset)}),
-        .same_bytes = min_u64(place->same_bytes, PAGE_BYTES - place->offset % PAGE_BYTES)};
+        .same_bytes = min_u64(place->same_bytes, PAGE_BYTES - place->offset % PAGE_BYTES),
+        .offset = place->offset % PAGE_BYTES};
 }
 
 /** What symbols say of a place in a module. */
@@ -120,7 +121,8 @@ static struct function_place function_in(const struct telling *telling, uint32_t
                                                                 .address = symbol->address,
                                                                 .size_bytes = symbol->size_bytes,
                                                             }),
-                                   .same_bytes = place->same_bytes};
+                                   .same_bytes = place->same_bytes,
+                                   .offset = place->offset};
 }
 
 /** The place in the file that was met first. */
@@ -160,5 +162,10 @@ struct function_place functions_tell(const struct telling *telling, const struct
                                                        .name = known.module,
                                                        .build = build_text(place.binary, build),
                                                    });
-    return function_in(telling, module, &known);
+    struct function_place found = function_in(telling, module, &known);
+    bool firmware = telling->profiling->view != NULL && place.priv == PRIV_M;
+    if (firmware && known.symbol == NULL) { /* all of it is one function, which begins at 0 */
+        found.offset = place.pc;
+    }
+    return found;
 }

@@ -35,6 +35,7 @@ struct profile_plan {
     unsigned probe_count;
     bool markers;     /* what the guest marks is measured, and shown when it happens */
     bool no_timeline; /* what happened when is not kept */
+    bool by_address;  /* PROFILE_FLAT: each instruction's counts are kept apart */
 };
 
 /**

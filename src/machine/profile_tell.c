@@ -9,10 +9,18 @@ struct sum {
     int64_t steps, unretired;
 };
 
+/** Of an instruction, in all contexts. */
+struct address_sum {
+    uint32_t function;
+    uint64_t offset;
+    struct sum sum;
+};
+
 /** What was found out of a run. A run is met in each context. */
 struct recent {
     vaddr pc;
     uint64_t same_bytes; /* 0: nothing yet */
+    uint64_t offset;     /* of pc in the function */
     uint32_t function;
 };
 
@@ -25,7 +33,8 @@ static struct function_place function_of(struct telling *telling, uint8_t priv, 
     struct recent *recent = &telling->recent[run];
     uint64_t offset = code->pc - recent->pc;
     if (offset < recent->same_bytes) {
-        return (struct function_place){recent->function, recent->same_bytes - offset};
+        return (struct function_place){recent->function, recent->same_bytes - offset,
+                                       recent->offset + offset};
     }
     struct code_place place = *functions_place(telling->profiling, run);
     place.pc = code->pc;
@@ -33,9 +42,21 @@ static struct function_place function_of(struct telling *telling, uint8_t priv, 
     place.priv = priv;
     struct function_place found = functions_tell(telling, &place);
     if (run != TALLY_ANY) {
-        *recent = (struct recent){code->pc, found.same_bytes, found.function};
+        *recent = (struct recent){code->pc, found.same_bytes, found.offset, found.function};
     }
     return found;
+}
+
+static unsigned first_bytes(const struct tally_code *code) {
+    return (code->wide & 1) != 0 ? 4 : 2;
+}
+
+static void first_drop(struct tally_code *code) {
+    unsigned length = first_bytes(code);
+    code->pc += length;
+    code->at += code->at == TALLY_NOWHERE ? 0 : length;
+    code->wide >>= 1;
+    code->count--;
 }
 
 /** Takes the first instructions off: those that begin in so many bytes, at least one. @return How
@@ -48,12 +69,8 @@ static unsigned code_take(struct tally_code *code, uint64_t same_bytes) {
     }
     unsigned taken = 0;
     for (uint64_t bytes = 0; code->count > 0 && (taken == 0 || bytes < same_bytes); taken++) {
-        unsigned length = (code->wide & 1) != 0 ? 4 : 2;
-        bytes += length;
-        code->pc += length;
-        code->at += code->at == TALLY_NOWHERE ? 0 : length;
-        code->wide >>= 1;
-        code->count--;
+        bytes += first_bytes(code);
+        first_drop(code);
     }
     return taken;
 }
@@ -81,6 +98,31 @@ static uint32_t call_of(struct telling *telling, const struct tally_context *con
     return last->call;
 }
 
+static struct address_sum *address_of(struct telling *telling, uint32_t function, uint64_t offset) {
+    uint32_t *number = pairs_at(&telling->address_numbers, function, offset);
+    if (*number == 0) {
+        telling->addresses = zeroed_room(telling->addresses, &telling->address_room,
+                                         telling->address_count, sizeof *telling->addresses);
+        telling->addresses[telling->address_count++] =
+            (struct address_sum){.function = function, .offset = offset};
+        *number = telling->address_count;
+    }
+    return &telling->addresses[*number - 1];
+}
+
+/** The same by instruction, of the first ones, which are of one function. */
+static void addresses_add(struct telling *telling, struct function_place place,
+                          const struct tally_code *code, const struct tally_count *count) {
+    struct tally_code left = *code;
+    for (uint64_t bytes = 0; left.count > 0 && (bytes == 0 || bytes < place.same_bytes);) {
+        struct address_sum *sum = address_of(telling, place.function, place.offset + bytes);
+        sum->sum.steps += count->steps;
+        sum->sum.unretired += count->unretired;
+        bytes += first_bytes(&left);
+        first_drop(&left);
+    }
+}
+
 static void count_tell(void *owner, const struct tally_context *context,
                        const struct tally_count *count) {
     struct telling *telling = owner;
@@ -88,6 +130,9 @@ static void count_tell(void *owner, const struct tally_context *context,
     while (left.count > 0) {
         struct function_place place = function_of(telling, context->priv, count->run, &left);
         uint32_t call = call_of(telling, context, place.function);
+        if (telling->profiling->plan.by_address) {
+            addresses_add(telling, place, &left, count);
+        }
         int64_t insns = code_take(&left, place.same_bytes);
         telling->sums = zeroed_room(telling->sums, &telling->sum_room, call, sizeof *telling->sums);
         telling->sums[call].steps += count->steps * insns;
@@ -147,17 +192,28 @@ static void tree_tell(struct machine *machine, const struct telling *telling) {
     free(tree.functions);
 }
 
+static struct profile_counts sum_counts(const struct sum *sum) {
+    return (struct profile_counts){.self = (uint64_t)sum->steps,
+                                   .instructions = (uint64_t)(sum->steps - sum->unretired)};
+}
+
 static void flat_tell(struct machine *machine, struct telling *telling) {
     tally_walk(&machine->harts, count_tell, telling);
     for (size_t i = 0; i < telling->sum_room; i++) {
-        const struct sum *sum = &telling->sums[i];
-        if (sum->steps > 0) {
-            struct profile_counts counts = {.self = (uint64_t)sum->steps,
-                                            .instructions =
-                                                (uint64_t)(sum->steps - sum->unretired)};
+        if (telling->sums[i].steps > 0) {
+            struct profile_counts counts = sum_counts(&telling->sums[i]);
             profile_count(telling->profile, (uint32_t)i, &counts);
         }
     }
+    for (uint32_t i = 0; i < telling->address_count; i++) {
+        const struct address_sum *at = &telling->addresses[i];
+        if (at->sum.steps > 0) {
+            struct profile_counts counts = sum_counts(&at->sum);
+            profile_count_address(telling->profile, at->function, at->offset, &counts);
+        }
+    }
+    pairs_free(&telling->address_numbers);
+    free(telling->addresses);
     free(telling->sums);
     free(telling->recent);
 }

@@ -69,6 +69,7 @@ struct code_ids {
 struct function_place {
     uint32_t function;
     uint64_t same_bytes; /* so many bytes from there on, and maybe more, are of it too */
+    uint64_t offset;     /* of the code in the function */
 };
 
 /** What the last count went to: the next one mostly goes there too. */
@@ -153,6 +154,10 @@ struct telling {
     size_t sum_room;
     struct recent *recent; /* by run */
     size_t recent_room;
+    struct address_sum *addresses; /* by instruction, if that is wanted */
+    size_t address_room;
+    uint32_t address_count;
+    struct pairs address_numbers; /* of these, from 1, by function and offset */
     struct stack_place last;
 };
 

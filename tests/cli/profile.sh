@@ -83,6 +83,43 @@ done
 expect 0 '' profile $program --count flat --smp 3 --output b.sgp
 expect_equal 'leaf, beside two harts that sleep' 17000 "$(told b.sgp leaf)"
 
+# -- Each instruction: what its function has, and no more of the profile is another for it
+# addresses PROFILE FUNCTION: steps and instructions of each of its instructions.
+addresses() {
+    "$sandglass" report "$1" --format callgrind |
+        awk -v name="$2" '/^fn=/ { on = $2 == name } on && /^0x/ { print $2, $3 }'
+}
+# sums PROFILE: of each function, as callgrind's format has it.
+sums() {
+    "$sandglass" report "$1" --format callgrind | sed '1,/^summary/d' | awk '/^fn=/ { name = $0 }
+        /^(0x|0 )/ { steps[name] += $2; retired[name] += $3 }
+        END { for (name in steps) print name, steps[name], retired[name] }' | sort
+}
+# shellcheck disable=SC2086 # options
+expect 0 '' profile $program --count flat --by-address --state-hash --output c.sgp
+expect_equal 'the state is that of a run' "$hash" "$(state_hash)"
+expect_equal 'the instructions of leaf' \
+    '1000 1000;7000 7000;7000 7000;1000 0;1000 1000;' "$(addresses c.sgp leaf | tr '\n' ';')"
+expect_equal 'the instructions of handler' '1000 1000' "$(addresses c.sgp handler | uniq)"
+expect_equal 'sums of instructions' "$(sums a.sgp)" "$(sums c.sgp)"
+expect_equal 'tables without instructions' "$("$sandglass" report a.sgp | grep ' %.*program')" \
+    "$("$sandglass" report c.sgp | grep ' %.*program')"
+if type callgrind_annotate >/dev/null 2>&1; then
+    "$sandglass" report c.sgp --format callgrind >callgrind.out
+    expect_equal 'what callgrind_annotate has of leaf' '17,000 16,000' \
+        "$(callgrind_annotate callgrind.out | sed -n 's/([^)]*)//g; s/???:leaf .*//p' | xargs)"
+fi
+by_address=$(field c.sgp digest)
+for options in '--engine interp' '--grant 1' '--grant random:7 --drop-caches random:3'; do
+    # shellcheck disable=SC2086 # options
+    expect 0 '' profile $program --count flat --by-address --output b.sgp $options
+    expect_equal "profile by address with $options" "$by_address" "$(field b.sgp digest)"
+done
+for options in '' '--count callers' '--count nothing' '--sample 5'; do
+    # shellcheck disable=SC2086 # options
+    expect 64 '--by-address is for --count flat' profile $program --by-address $options
+done
+
 # -- Firmware that can lie anywhere, linked to lie at 0; flat, and named by the same file
 cat >firmware.S <<'END'
         .globl _start
