@@ -34,7 +34,7 @@ struct code_cache *code_new(const struct ram *ram) {
         return NULL;
     }
     code->arena = pages_map(CODE_ARENA_BYTES, PAGES_FILLED);
-    code->pages = pages_map(CODE_PAGES_MAX * sizeof *code->pages, PAGES_FILLED);
+    code->pages = pages_map(CODE_PAGES_MAX * sizeof *code->pages, PAGES_SPARSE);
     code->page_of = pages_map(page_of_bytes(ram), PAGES_SPARSE);
     code->heat = INT64_MAX;
     code->arena_used_bytes = ARENA_START_BYTES;
