@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What everything stands on: statuses and errors, assertions, bits, checked arithmetic, byte
- * streams. */
+/* What everything stands on: statuses and errors, assertions, bits, checked arithmetic, memory, and
+ * byte streams. */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
 
