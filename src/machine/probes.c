@@ -241,12 +241,11 @@ static bool just_back(const struct probes *probes, const struct hart *hart) {
 
 /** The same call is here again. @return It goes on; else it has been left. */
 static bool call_again(struct probes *probes, struct hart *hart, struct probe_entry *entry,
-                       struct strand *strand) {
-    uint32_t process = process_here(probes, hart);
+                       const struct frame *call, struct strand *strand) {
     for (unsigned i = strand->count; i-- > 0;) {
         const struct frame *frame = &strand->frames[i];
-        if (frame->kind == FRAME_MARKER || frame->number != entry->probe ||
-            frame->ra != hart->x[1] || frame->sp != hart->x[2] || frame->process != process) {
+        if (frame->kind == FRAME_MARKER || frame->number != call->number || frame->ra != call->ra ||
+            frame->sp != call->sp || frame->process != call->process) {
             continue;
         }
         if (!entry->looked) {
@@ -278,14 +277,16 @@ static void programs_leave(struct probes *probes, struct strand *strand, uint32_
     }
 }
 
-static void function_enter(struct probes *probes, struct hart *hart, struct probe_entry *entry) {
-    if (entry->probe == BIRTHS) {
+/** @param number  Of a probe; or WAKES or BIRTHS. */
+static void function_enter(struct probes *probes, struct hart *hart, struct probe_entry *entry,
+                           uint16_t number) {
+    if (number == BIRTHS) {
         timeline_birth(probes->profiling, hart, hart->x[10]);
         return;
     }
     uint32_t strand = tasks_strand(probes->profiling, hart);
-    struct frame frame = {.number = entry->probe,
-                          .kind = entry->probe == WAKES ? FRAME_WAKE : FRAME_PROBE,
+    struct frame frame = {.number = number,
+                          .kind = number == WAKES ? FRAME_WAKE : FRAME_PROBE,
                           .ra = hart->x[1],
                           .sp = hart->x[2],
                           .process = process_here(probes, hart),
@@ -293,7 +294,7 @@ static void function_enter(struct probes *probes, struct hart *hart, struct prob
     if (frame.process != 0) {
         programs_leave(probes, strand_of(probes, strand), frame.process);
     }
-    if (!call_again(probes, hart, entry, strand_of(probes, strand))) {
+    if (!call_again(probes, hart, entry, &frame, strand_of(probes, strand))) {
         frame_begin(probes, hart, strand, &frame);
         probes->homeless += !notices_add(hart->harts, frame.ra, NOTICE_BACK);
     }
@@ -374,11 +375,12 @@ static void noticed(void *owner, struct hart *hart, uint64_t what, uint32_t mark
     if ((what & NOTICE_BACK) != 0) {
         function_leave(probes, hart);
     }
-    if (entry != 0) {
-        function_enter(probes, hart, &probes->entries[entry - 1].entry);
-    }
+    there = entry != 0 ? &probes->entries[entry - 1].entry : there;
     if (there != NULL) {
-        function_enter(probes, hart, there);
+        function_enter(probes, hart, there, there->probe);
+    }
+    if (there != NULL && there->besides != 0) {
+        function_enter(probes, hart, there, there->besides);
     }
     if (marker != 0) {
         marker_look(probes, hart, marker);
@@ -389,7 +391,10 @@ static void noticed(void *owner, struct hart *hart, uint64_t what, uint32_t mark
 
 static bool entry_add(struct probes *probes, const struct entry *entry) {
     for (unsigned i = 0; i < probes->entry_count; i++) {
-        if (probes->entries[i].address == entry->address) {
+        struct entry *other = &probes->entries[i];
+        if (other->address == entry->address) { /* a probe came first */
+            bool timeline = entry->entry.probe >= PROBES_MAX && other->entry.probe < PROBES_MAX;
+            other->entry.besides = timeline ? entry->entry.probe : other->entry.besides;
             return false;
         }
     }

@@ -228,6 +228,7 @@ void windows_tell(const struct profiling *profiling, struct profile *profile);
 struct probe_entry {
     uint64_t size_bytes;
     uint16_t probe;
+    uint16_t besides;   /* what the timeline looks at here, too; 0: nothing */
     bool looked, loops; /* its code was looked at; a jump in it leads to its beginning */
 };
 

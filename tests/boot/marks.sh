@@ -14,7 +14,8 @@ script='cd /; ./sandglass-mark 5 77; ./sandglass-mark begin 3; sleep 1; ./sandgl
 boot=(--kernel out/guest/vmlinux --initrd "$work/initrd" --memory 512M --smp 2
     --icount sleep=off --console null --state-hash
     --append "console=ttyS0 quiet sandglass.run=$script; ./sandglass-mark begin 4")
-look=(--markers --probe vfs_read --probe schedule)
+# The last two are what the timeline looks at, too.
+look=(--markers --probe vfs_read --probe schedule --probe try_to_wake_up --probe wake_up_new_task)
 
 plain=$("$program" run "${boot[@]}" 2>&1 </dev/null)
 profiled=$("$program" profile "${boot[@]}" "${look[@]}" --output "$work/a.sgp" 2>&1 </dev/null)
