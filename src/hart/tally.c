@@ -117,8 +117,7 @@ void tally_end(struct harts *harts) {
 }
 
 enum tally_kind tally_kind(const struct hart *hart) {
-    bool counts = hart->watched && !is_paused(hart->harts->tally);
-    return counts ? hart->harts->tally->kind : TALLY_WATCHED;
+    return hart->counted ? hart->harts->tally->kind : TALLY_WATCHED;
 }
 
 /* -- Tasks ------------------------------------------------------------------------------------- */
