@@ -18,7 +18,6 @@ uint64_t headway_passed(const struct machine *machine, const struct destination 
     }
 }
 
-/* A place that has to come once is not approached. */
 static void headway_measure(struct headway *headway, uint64_t from, uint64_t now, uint64_t end) {
     headway->measured = end > from && now >= from;
     if (headway->measured) {
@@ -31,7 +30,7 @@ void headway_to(const struct machine *machine, const struct destination *place, 
                 uint64_t from, struct headway *headway) {
     destination_text(place, headway->place);
     if (destination_counted(place)) {
-        if (place->nth > 1) {
+        if (place->nth > 1) { /* what has to come once is not approached */
             headway_measure(headway, from, place->nth - machine->sights[role].left, place->nth);
         }
     } else if (place->kind != DESTINATION_NONE) {

@@ -10,7 +10,6 @@
  *      pairs.c         numbers by two keys
  *      host.c          what code costs the host
  *      windows.c       where in the run it is looked at
- *      headway.c       how far it is to there
  *      live.c          what of it is shown while it grows
  *      probes.c        how long functions take, and what the guest marks
  *      user_probes.c   where processes have such functions
